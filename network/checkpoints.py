@@ -1,0 +1,119 @@
+"""Where a run's checkpoints lie, and loading a network from one."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from network.datasets.catalog import DatasetSpec
+from network.errors import CheckpointError
+from network.experiment import Experiment
+
+WEIGHTS_ROOT = Path("model_weights")
+BEST = "best.ckpt"
+LAST = "last.ckpt"
+_PREFIX = "net."
+
+
+def run_folder(dataset: str, name: str) -> Path:
+    """Folder of a run's checkpoints and its record."""
+    return WEIGHTS_ROOT / dataset / name
+
+
+def find_checkpoint(folder: Path, file_name: str) -> Path:
+    """The checkpoint of that name in a run's folder.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    path = folder / file_name
+    if not path.is_file():
+        raise CheckpointError(
+            f"no checkpoint {path}: train first (python train.py -c CONFIG), or name one by --ckpt"
+        )
+    return path
+
+
+def load_checkpoint(path: str | Path) -> dict:
+    """Read a checkpoint; only tensors and plain values are accepted, code in it is never run.
+
+    Raises:
+        CheckpointError: missing, damaged, or more than tensors and plain values.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"no checkpoint {path}")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch and pickle raise many kinds for a file that is no checkpoint
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(
+            f"{path} cannot be read as a checkpoint: damaged, or holding more than tensors and "
+            f"plain values ({reason})"
+        ) from error
+    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+        raise CheckpointError(f"{path} is not a checkpoint of train.py: it has no 'state_dict'")
+    return checkpoint
+
+
+def load_weights(net: nn.Module, checkpoint: dict, path: str | Path) -> None:
+    """Copy the weights of a checkpoint into a network.
+
+    Raises:
+        CheckpointError: they do not fit; classes first, then what differs.
+    """
+    weights = {
+        name.removeprefix(_PREFIX): value
+        for name, value in checkpoint["state_dict"].items()
+        if name.startswith(_PREFIX)
+    }
+    own = net.state_dict()
+    classes = "class_embeddings"
+    if classes in weights and classes in own and len(weights[classes]) != len(own[classes]):
+        raise CheckpointError(
+            f"{path} was trained with {len(weights[classes])} classes, but the config's dataset "
+            f"has {len(own[classes])}; use the config it was trained with"
+        )
+    differences = [
+        *(f"missing {name}" for name in own if name not in weights),
+        *(f"unknown {name}" for name in weights if name not in own),
+        *(
+            f"{name} is {tuple(weights[name].shape)}, the config's network has "
+            f"{tuple(own[name].shape)}"
+            for name in own
+            if name in weights and weights[name].shape != own[name].shape
+        ),
+    ]
+    if differences:
+        more = f"; and {len(differences) - 5} more" if len(differences) > 5 else ""
+        raise CheckpointError(
+            f"{path} holds another network than the config builds (its settings and overrides "
+            f"must be those of the training): {'; '.join(differences[:5])}{more}"
+        )
+    net.load_state_dict(weights)
+
+
+def load_network(
+    experiment: Experiment, spec: DatasetSpec, path: str | Path
+) -> tuple[nn.Module, dict]:
+    """Build the network of a config without pretrained weights and fill it from a checkpoint.
+
+    Returns:
+        the network in evaluation mode, and the checkpoint's other contents.
+    """
+    checkpoint = load_checkpoint(path)
+    net = experiment.build_net(spec, pretrained=False)
+    load_weights(net, checkpoint, path)
+    return net.eval(), checkpoint
+
+
+def file_hash(path: str | Path) -> str:
+    """SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

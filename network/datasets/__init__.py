@@ -1,0 +1,1 @@
+"""Datasets: files on disk to samples, batches and back to colors."""

@@ -1,0 +1,128 @@
+"""What is known of a dataset beside its files: classes, colors, scored classes, official splits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Color = tuple[int, int, int]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """The passes of a test-time augmentation: their number is the product of all choices."""
+
+    hflip: bool = False
+    vflip: bool = False
+    rotate90: bool = False
+    scales: tuple[float, ...] = (1.0,)
+    interpolation: str = "bilinear"
+
+
+PLAIN = Augmentation()
+FLIPS = Augmentation(hflip=True, vflip=True)
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """The facts of a dataset that networks, losses, metrics and figures need.
+
+    Args:
+        name: short name, used for folders.
+        classes: class names in the order of their indices.
+        palette: RGB color of each class.
+        ignore_colors: RGB colors in masks that count as no class.
+        unscored: classes that do not enter the means over classes (they do enter OA).
+        mean, std: normalisation of images scaled to 0..1, one value per band.
+        d4: the passes of ``-t d4``.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    palette: tuple[Color, ...]
+    ignore_colors: tuple[Color, ...] = ()
+    unscored: tuple[str, ...] = ()
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
+    d4: Augmentation = Augmentation(hflip=True, vflip=True, scales=(0.75, 1.0, 1.25, 1.5))
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes N."""
+        return len(self.classes)
+
+    @property
+    def ignore_index(self) -> int:
+        """Value of a mask pixel that counts as no class: N, the first index that is no class."""
+        return len(self.classes)
+
+    @property
+    def scored(self) -> tuple[int, ...]:
+        """Indices of the classes that enter the means."""
+        return tuple(i for i, name in enumerate(self.classes) if name not in self.unscored)
+
+    def augmentation(self, name: str) -> Augmentation:
+        """The passes behind a value of ``-t``: ``none``, ``lr`` or ``d4``."""
+        return {"none": PLAIN, "lr": FLIPS, "d4": self.d4}[name]
+
+
+_ISPRS_CLASSES = ("ImSurf", "Building", "LowVeg", "Tree", "Car", "Clutter")
+_ISPRS_PALETTE = (
+    (255, 255, 255),
+    (0, 0, 255),
+    (0, 255, 255),
+    (0, 255, 0),
+    (255, 255, 0),
+    (255, 0, 0),
+)
+_ISPRS_BOUNDARY = ((0, 0, 0),)
+
+VAIHINGEN = DatasetSpec(
+    name="vaihingen",
+    classes=_ISPRS_CLASSES,
+    palette=_ISPRS_PALETTE,
+    ignore_colors=_ISPRS_BOUNDARY,
+    unscored=("Clutter",),
+    d4=Augmentation(hflip=True, vflip=True, rotate90=True, scales=(0.5, 0.75, 1.0, 1.25, 1.5)),
+)
+
+POTSDAM = DatasetSpec(
+    name="potsdam",
+    classes=_ISPRS_CLASSES,
+    palette=_ISPRS_PALETTE,
+    ignore_colors=_ISPRS_BOUNDARY,
+    unscored=("Clutter",),
+)
+
+LOVEDA = DatasetSpec(
+    name="loveda",
+    classes=("background", "building", "road", "water", "barren", "forest", "agricultural"),
+    palette=(
+        (255, 255, 255),
+        (255, 0, 0),
+        (255, 255, 0),
+        (0, 0, 255),
+        (159, 129, 183),
+        (0, 255, 0),
+        (255, 195, 128),
+    ),
+    ignore_colors=((0, 0, 0),),
+    d4=Augmentation(hflip=True, scales=(0.75, 1.0, 1.25, 1.5), interpolation="bicubic"),
+)
+
+VAIHINGEN_TRAIN_TILES = tuple("1 3 5 7 11 13 15 17 21 23 26 28 30 32 34 37".split())
+VAIHINGEN_VAL_TILES = ("30",)
+VAIHINGEN_TEST_TILES = tuple("2 4 6 8 10 12 14 16 20 22 24 27 29 31 33 35 38".split())
+
+POTSDAM_TRAIN_TILES = tuple(
+    (
+        "2_10 2_11 2_12 3_10 3_11 3_12 4_10 4_11 4_12 5_10 5_11 5_12 6_7 6_8 6_9 6_10 "
+        "6_11 6_12 7_7 7_8 7_9 7_11 7_12"
+    ).split()
+)
+POTSDAM_VAL_TILES = ("2_10",)
+POTSDAM_TEST_TILES = tuple(
+    "2_13 2_14 3_13 3_14 4_13 4_14 4_15 5_13 5_14 5_15 6_13 6_14 6_15 7_13".split()
+)

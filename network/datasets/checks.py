@@ -1,0 +1,64 @@
+"""Looking a dataset over before anything is trained, tested or written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from tqdm import tqdm
+
+from network.datasets.files import check_decodes, image_size
+from network.datasets.segmentation import DatasetLayout, Sample, size_fault
+from network.errors import DataError
+
+
+def check_sizes(samples: Sequence[Sample]) -> None:
+    """Compare the sizes of images and masks by their headers.
+
+    Raises:
+        DataError: unreadable files, or sizes that differ; every such file is named.
+    """
+    _check_all(samples, _check_size, "sizes")
+
+
+def check_contents(layout: DatasetLayout, samples: Sequence[Sample]) -> None:
+    """Decode every image and every mask.
+
+    Raises:
+        DataError: unreadable files, sizes that differ, colors that are not listed; every such
+            file is named.
+    """
+
+    def check(sample: Sample) -> None:
+        _check_size(sample)
+        check_decodes(sample.image)
+        check_decodes(sample.mask)
+        layout.read_mask(sample.mask)
+
+    _check_all(samples, check, "images and masks")
+
+
+def _check_size(sample: Sample) -> None:
+    image, mask = image_size(sample.image), image_size(sample.mask)
+    if image != mask:
+        raise size_fault(sample, image, mask)
+
+
+def _check_all(samples: Sequence[Sample], check: Callable[[Sample], None], what: str) -> None:
+    def fault(sample: Sample) -> DataError | None:
+        try:
+            check(sample)
+        except DataError as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor() as pool:
+        results = pool.map(fault, samples)
+        bar = tqdm(results, total=len(samples), desc=f"checking {what}", leave=False, delay=1)
+        faults = [error for error in bar if error]
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        lines = "\n  ".join(str(error) for error in faults[:20])
+        more = f"\n  and {len(faults) - 20} more" if len(faults) > 20 else ""
+        raise DataError(f"{len(faults)} faults in the dataset:\n  {lines}{more}")

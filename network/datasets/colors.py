@@ -1,0 +1,45 @@
+"""Colors to class indices and back, by exact table look-up."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from network.datasets.catalog import DatasetSpec
+
+UNKNOWN = 255
+"""Value of a pixel whose color is in no table; class indices and ignore stay below it."""
+
+
+def encode_colors(rgb: np.ndarray, spec: DatasetSpec) -> np.ndarray:
+    """Turn an RGB mask into class indices.
+
+    Shapes: rgb uint8 [H, W, 3] -> uint8 [H, W]: 0..N-1 for the classes, ``spec.ignore_index`` for
+    ignore colors, ``UNKNOWN`` for a color that the dataset does not list (never a class).
+    """
+    channels = rgb.astype(np.uint32)
+    code = channels[..., 0] << 16 | channels[..., 1] << 8 | channels[..., 2]
+    return _color_table(spec.palette, spec.ignore_colors, spec.ignore_index)[code]
+
+
+def decode_colors(index_mask: np.ndarray, spec: DatasetSpec) -> np.ndarray:
+    """Paint class indices in the colors of the dataset, ignored pixels in its first ignore color.
+
+    Shapes: index_mask integer [H, W] -> RGB uint8 [H, W, 3].
+    """
+    colors = np.zeros((256, 3), np.uint8)
+    colors[: spec.num_classes] = spec.palette
+    if spec.ignore_colors:
+        colors[spec.ignore_index] = spec.ignore_colors[0]
+    return colors[index_mask]
+
+
+@lru_cache(maxsize=4)
+def _color_table(palette: tuple, ignore_colors: tuple, ignore_index: int) -> np.ndarray:
+    table = np.full(1 << 24, UNKNOWN, np.uint8)
+    for red, green, blue in ignore_colors:
+        table[red << 16 | green << 8 | blue] = ignore_index
+    for index, (red, green, blue) in enumerate(palette):
+        table[red << 16 | green << 8 | blue] = index
+    return table

@@ -1,0 +1,154 @@
+"""Image files: reading, and writing whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from network.errors import DataError, MissingDataError
+
+Image.MAX_IMAGE_PIXELS = None
+IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp")
+
+
+def list_images(folder: str | Path) -> list[Path]:
+    """The images of a folder (not of its subfolders), sorted by name.
+
+    Raises:
+        MissingDataError: no such folder, or no image in it.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise MissingDataError(f"no folder {folder}")
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+    if not paths:
+        raise MissingDataError(f"no image in {folder} (looked for {', '.join(IMAGE_SUFFIXES)})")
+    return paths
+
+
+def read_rgb(path: str | Path) -> np.ndarray:
+    """Read an image, or a mask in colors, as RGB uint8 [H, W, 3]; EXIF rotation is not applied.
+
+    Raises:
+        DataError: not a readable image.
+    """
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    if image is None:
+        raise DataError(f"cannot read {path} as an image: damaged, or not an image; replace it")
+    return image
+
+
+def read_indices(path: str | Path) -> np.ndarray:
+    """Read a single-channel image as it is stored: gray values, or the indices of a palette.
+
+    Returns:
+        integers [H, W].
+
+    Raises:
+        DataError: not readable, or more than one channel.
+    """
+    values = _decode(path)
+    if values.ndim != 2:
+        raise DataError(
+            f"{path} has {values.shape[2]} channels, but masks of class indices have one; "
+            "are these masks in colors? Then set the dataset's masks='color'"
+        )
+    return values.astype(np.uint8) if values.dtype == bool else values
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Height and width from the file's header.
+
+    Raises:
+        DataError: not a readable image.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def check_decodes(path: str | Path) -> None:
+    """Decode a whole file: OpenCV fills what a truncated file lacks with gray, Pillow refuses.
+
+    Raises:
+        DataError: not a readable image.
+    """
+    _decode(path)
+
+
+def write_image(path: str | Path, image: np.ndarray) -> None:
+    """Write an image whole or not at all, lossless unless its suffix is .jpg (quality 95).
+
+    Shapes: uint8 RGB [H, W, 3] or gray [H, W].
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    options = {
+        ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 95],
+        ".tif": [cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_NONE],
+    }.get(suffix, [])
+    bgr = image[..., ::-1] if image.ndim == 3 else image
+    encoded, data = cv2.imencode(suffix, bgr, options)
+    if not encoded:
+        raise DataError(f"cannot encode {path}: {image.dtype} {image.shape}")
+    with replacing(path) as temporary:
+        temporary.write_bytes(data.tobytes())
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its place when the block ends without a fault.
+
+    Raises:
+        DataError: the file cannot be written there.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent
+        )
+        os.close(handle)
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror}") from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _decode(path: str | Path) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image)
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str | Path, error: Exception) -> DataError:
+    if isinstance(error, FileNotFoundError):
+        return MissingDataError(f"no file {path}")
+    return DataError(f"cannot read {path} as an image ({error}); replace it or take it out")

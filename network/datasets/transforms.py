@@ -1,0 +1,125 @@
+"""The random transform of training samples."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+
+from network.datasets.segmentation import Pair
+from network.errors import ConfigError
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+import albumentations as A
+
+Read = Callable[[int], Pair]
+
+
+class TrainTransform:
+    """Window, mosaic, flips and rotations: a crop of ``crop_size`` squared.
+
+    A scale is drawn, a window of crop_size / scale pixels is cut and only then resized. While one
+    class fills more than ``max_class_share`` of its counted pixels the window is drawn again. With
+    probability ``mosaic`` the crop is put together from windows of four images around a random
+    point. Where an image is too small it is mirrored and its mask ignored.
+
+    Args:
+        ignore_index: mask value of pixels that do not count.
+        crop_size: side of the result in pixels.
+        scales: to draw from.
+        mosaic: probability.
+        max_class_share: above it a window is drawn again.
+        redraws: how often at most.
+        augmentations: albumentations transforms on top of flips and rotations by 90 degrees.
+    """
+
+    def __init__(
+        self,
+        ignore_index: int,
+        crop_size: int = 512,
+        scales: Sequence[float] = (0.75, 1.0, 1.25, 1.5),
+        mosaic: float = 0.25,
+        max_class_share: float = 0.75,
+        redraws: int = 10,
+        augmentations: Sequence[A.BasicTransform] = (),
+    ) -> None:
+        if crop_size < 32 or not scales or min(scales) <= 0:
+            raise ConfigError(
+                f"transform: crop_size={crop_size} must be at least 32, and scales={scales} "
+                "must be numbers above 0"
+            )
+        self.ignore_index = ignore_index
+        self.crop_size = crop_size
+        self.scales = tuple(scales)
+        self.mosaic = mosaic
+        self.max_class_share = max_class_share
+        self.redraws = redraws
+        self.augment = A.Compose(
+            [
+                A.HorizontalFlip(p=0.5),
+                A.VerticalFlip(p=0.5),
+                A.RandomRotate90(p=1.0),
+                *augmentations,
+            ]
+        )
+
+    def __call__(self, read: Read, count: int, index: int, seed: int) -> Pair:
+        """Draw a crop of sample ``index``; the same seed gives the same crop."""
+        rng = np.random.default_rng(seed)
+        size = self.crop_size
+        if rng.random() < self.mosaic:
+            pair = self._mosaic(read, count, index, rng)
+        else:
+            pair = self._window(read(index), size, size, rng)
+        self.augment.set_random_seed(int(rng.integers(2**31)))
+        augmented = self.augment(image=pair.image, mask=pair.mask)
+        return Pair(augmented["image"], augmented["mask"])
+
+    def _mosaic(self, read: Read, count: int, index: int, rng: np.random.Generator) -> Pair:
+        size = self.crop_size
+        row, col = (int(v) for v in rng.integers(size // 4, size - size // 4 + 1, size=2))
+        quarters = [
+            (0, 0, row, col),
+            (0, col, row, size),
+            (row, 0, size, col),
+            (row, col, size, size),
+        ]
+        chosen = [index, *rng.integers(count, size=3)]
+        image = np.empty((size, size, 3), np.uint8)
+        mask = np.empty((size, size), np.uint8)
+        for (top, left, bottom, right), source in zip(quarters, chosen, strict=True):
+            part = self._window(read(int(source)), bottom - top, right - left, rng)
+            image[top:bottom, left:right] = part.image
+            mask[top:bottom, left:right] = part.mask
+        return Pair(image, mask)
+
+    def _window(self, pair: Pair, height: int, width: int, rng: np.random.Generator) -> Pair:
+        scale = float(rng.choice(self.scales))
+        rows, cols = max(1, round(height / scale)), max(1, round(width / scale))
+        for _ in range(1 + self.redraws):
+            top = rng.integers(max(0, pair.mask.shape[0] - rows) + 1)
+            left = rng.integers(max(0, pair.mask.shape[1] - cols) + 1)
+            cut = np.s_[top : top + rows, left : left + cols]
+            if self._class_share(pair.mask[cut]) <= self.max_class_share:
+                break
+        return self._resized(Pair(pair.image[cut], pair.mask[cut]), scale, height, width)
+
+    def _class_share(self, mask: np.ndarray) -> float:
+        pixels = np.bincount(mask.ravel(), minlength=self.ignore_index + 1)[: self.ignore_index]
+        return pixels.max() / max(1, pixels.sum())
+
+    def _resized(self, pair: Pair, scale: float, height: int, width: int) -> Pair:
+        rows = min(height, max(1, round(pair.mask.shape[0] * scale)))
+        cols = min(width, max(1, round(pair.mask.shape[1] * scale)))
+        image, mask = pair
+        if (rows, cols) != mask.shape:
+            how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+            image = cv2.resize(image, (cols, rows), interpolation=how)
+            mask = cv2.resize(mask, (cols, rows), interpolation=cv2.INTER_NEAREST_EXACT)
+        below, beside = height - rows, width - cols
+        if below or beside:
+            image = np.pad(image, ((0, below), (0, beside), (0, 0)), mode="symmetric")
+            mask = np.pad(mask, ((0, below), (0, beside)), constant_values=self.ignore_index)
+        return Pair(image, mask)

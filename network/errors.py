@@ -1,0 +1,35 @@
+"""Faults that a user can meet and mend: the message says what is wrong, where, and what to do.
+
+Scripts print such a message and exit with status 1; every other exception is a defect and keeps
+its traceback.
+"""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Base of all faults that are reported without a traceback."""
+
+
+class ConfigError(UserError, ValueError):
+    """A config file or an override that cannot be used."""
+
+
+class DataError(UserError, ValueError):
+    """A dataset that does not hold together: names, sizes, colors, unreadable files."""
+
+
+class MissingDataError(DataError, FileNotFoundError):
+    """A file or folder of a dataset that is not there."""
+
+
+class CheckpointError(UserError, ValueError):
+    """A checkpoint that is missing, damaged or belongs to another network."""
+
+
+class WeightsError(UserError, ValueError):
+    """Pretrained backbone weights that cannot be had or do not fit."""
+
+
+class DeviceError(UserError, ValueError):
+    """A device that this machine does not have."""

@@ -1,0 +1,66 @@
+"""Cross-entropy and Dice from one log-softmax."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+DICE_EPS = 1e-7
+
+
+class Target:
+    """A label map prepared once for all terms that compare with it.
+
+    Args:
+        mask: int64 [B, H, W], class indices and ``ignore_index``.
+        num_classes: N.
+        ignore_index: value of the pixels that count nowhere.
+    """
+
+    def __init__(self, mask: Tensor, num_classes: int, ignore_index: int) -> None:
+        self.valid = mask != ignore_index
+        self.index = torch.where(self.valid, mask, 0).unsqueeze(1)
+        classes = torch.arange(num_classes, device=mask.device).view(1, -1, 1, 1)
+        self.one_hot = (self.index == classes) & self.valid.unsqueeze(1)
+        self.class_pixels = self.one_hot.sum(dim=(0, 2, 3))
+        self.pixels = self.class_pixels.sum()
+
+
+def cross_entropy(log_probs: Tensor, target: Target, smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy with label smoothing, mean over the pixels that count (0 if none does).
+
+    Shapes: log_probs [B, N, H, W] -> scalar.
+    """
+    per_pixel = -log_probs.gather(1, target.index).squeeze(1)
+    if smoothing:
+        per_pixel = (1 - smoothing) * per_pixel - smoothing * log_probs.mean(dim=1)
+    return (per_pixel * target.valid).sum() / target.pixels.clamp_min(1)
+
+
+def dice(log_probs: Tensor, target: Target, smooth: float = 0.05) -> Tensor:
+    """1 - Dice per class over the whole batch, 0 for classes absent from the label, mean over N.
+
+    Shapes: log_probs [B, N, H, W] -> scalar.
+    """
+    probs = log_probs.exp() * target.valid.unsqueeze(1)
+    overlap = (probs * target.one_hot).sum(dim=(0, 2, 3))
+    total = probs.sum(dim=(0, 2, 3)) + target.class_pixels
+    score = (2 * overlap + smooth) / (total + smooth).clamp_min(DICE_EPS)
+    return ((1 - score) * (target.class_pixels > 0)).mean()
+
+
+def cross_entropy_and_dice(
+    logits: Tensor, target: Target, label_smoothing: float, dice_smooth: float
+) -> Tensor:
+    """Sum of both, in float32 or wider.
+
+    Shapes: logits [B, N, H, W] -> scalar.
+    """
+    log_probs = log_softmax(logits)
+    return cross_entropy(log_probs, target, label_smoothing) + dice(log_probs, target, dice_smooth)
+
+
+def log_softmax(logits: Tensor) -> Tensor:
+    """Over classes (dimension 1), in float32 or wider whatever the logits are."""
+    dtype = torch.promote_types(logits.dtype, torch.float32)
+    return torch.log_softmax(logits.to(dtype), dim=1)

@@ -1,0 +1,161 @@
+"""BiCoR: encoder, class embeddings, a stack of HBIS layers, output head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from network.errors import ConfigError
+from network.models.backbone import STRIDES, Encoder
+from network.models.hbis import HBIS
+
+MIN_SIZE = 32
+
+
+class BiCoROutput(NamedTuple):
+    """What the network returns, in training and evaluation mode alike.
+
+    Attributes:
+        logits: [B, N, H, W].
+        aux_logits: [B, N, H, W] in training mode, None in evaluation mode.
+        heatmaps: one [B, N, ceil(H/4), ceil(W/4)] per HBIS layer; logits, sigmoid gives the
+            heatmap.
+        class_embeddings: one [B, N, C] per HBIS layer.
+    """
+
+    logits: Tensor
+    aux_logits: Tensor | None
+    heatmaps: list[Tensor]
+    class_embeddings: list[Tensor]
+
+
+class Upsampler(nn.Module):
+    """Features at stride 4 to full resolution: two pixel shuffles, with LN and GELU between.
+
+    Shapes: [B, C, h, w] -> [B, C/16, 4h, 4w].
+    """
+
+    def __init__(self, embed_dim: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(embed_dim // 4, eps=1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Upsample."""
+        x = F.pixel_shuffle(x, 2)
+        x = self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        # GELU is pointwise, so both of them may stand before the second shuffle.
+        return F.pixel_shuffle(F.gelu(F.gelu(x)), 2)
+
+
+class BiCoR(nn.Module):
+    """BiCoR-Seg (arXiv 2512.20255): features and class embeddings that refine each other.
+
+    image -> pyramid -> F_0; CE_0 is learned; HBIS layers 1..L turn (CE, F) into refined ones by
+    way of class heatmaps; the head compares the upsampled F_L with CE_L.
+
+    Args:
+        backbone: name of a timm network with a feature pyramid.
+        num_classes: N, at least 2.
+        embed_dim: C, divisible by 16.
+        num_hbis: L, number of HBIS layers, at least 1.
+        topk_ratio: share of the positions that a class gathers context from (F2CE); one number,
+            or one per layer.
+        min_pixels: lower bound of the number of those positions.
+        mix: share of the modulated features in CE2F.
+        temperature: of the softmax over classes in CE2F.
+        pretrained: backbone weights: False, True (timm's hub), or the path of a local file.
+        in_chans: bands of the input image.
+
+    Raises:
+        ConfigError: a value out of its range, or a backbone that does not fit.
+        WeightsError: pretrained weights that cannot be had.
+    """
+
+    def __init__(
+        self,
+        backbone: str = "convnext_base",
+        num_classes: int = 6,
+        embed_dim: int = 256,
+        num_hbis: int = 2,
+        topk_ratio: float | Sequence[float] = 1.0,
+        min_pixels: int = 64,
+        mix: float = 0.5,
+        temperature: float = 1.0,
+        pretrained: bool | str | Path = False,
+        in_chans: int = 3,
+    ) -> None:
+        super().__init__()
+        _check(num_classes >= 2, f"num_classes={num_classes}: at least 2")
+        _check(embed_dim >= 16 and embed_dim % 16 == 0, f"embed_dim={embed_dim}: a multiple of 16")
+        _check(num_hbis >= 1, f"num_hbis={num_hbis}: at least 1")
+        _check(temperature > 0, f"temperature={temperature}: above 0")
+        ratios = [topk_ratio] * num_hbis if isinstance(topk_ratio, int | float) else [*topk_ratio]
+        _check(
+            len(ratios) == num_hbis,
+            f"topk_ratio={topk_ratio}: one number, or one for each of the {num_hbis} HBIS layers",
+        )
+        _check(all(0 < r <= 1 for r in ratios), f"topk_ratio={topk_ratio}: above 0, at most 1")
+
+        self.num_classes = num_classes
+        self.encoder = Encoder(backbone, embed_dim, pretrained, in_chans)
+        self.class_embeddings = nn.Parameter(torch.empty(num_classes, embed_dim))
+        nn.init.trunc_normal_(self.class_embeddings, std=0.02)
+        self.hbis = nn.ModuleList(
+            HBIS(embed_dim, ratio, min_pixels, mix, temperature) for ratio in ratios
+        )
+        self.upsampler = Upsampler(embed_dim)
+        self.class_weights = nn.Linear(embed_dim, embed_dim // 16, bias=False)
+        self.aux_class_weights = nn.Linear(embed_dim, embed_dim // 16, bias=False)
+
+    def forward(self, x: Tensor) -> BiCoROutput:
+        """Segment a batch of images.
+
+        Shapes: float [B, in_chans, H, W], any H and W from 32 up -> ``BiCoROutput``.
+        """
+        height, width = x.shape[-2:]
+        if min(height, width) < MIN_SIZE:
+            raise ValueError(
+                f"image of {height}x{width} pixels: BiCoR needs at least {MIN_SIZE}x{MIN_SIZE}"
+            )
+        f0 = self.encoder(_pad_to_multiple(x, STRIDES[-1]))
+        batch, _, h, w = f0.shape
+
+        features = f0.flatten(2).transpose(1, 2)
+        embeddings = self.class_embeddings.expand(batch, -1, -1)
+        heatmaps, class_embeddings = [], []
+        for layer in self.hbis:
+            embeddings, features, heatmap = layer(embeddings, features)
+            heatmap = heatmap.unflatten(2, (h, w))
+            heatmaps.append(heatmap[:, :, : -(-height // 4), : -(-width // 4)])
+            class_embeddings.append(embeddings)
+
+        f_last = features.transpose(1, 2).unflatten(2, (h, w))
+        logits = self._head(f_last, self.class_weights(embeddings))[..., :height, :width]
+        aux_logits = None
+        if self.training:
+            static = self.aux_class_weights(self.class_embeddings.detach())
+            aux_logits = self._head(f0, static.expand(batch, -1, -1))[..., :height, :width]
+        return BiCoROutput(logits, aux_logits, heatmaps, class_embeddings)
+
+    def _head(self, features: Tensor, class_weights: Tensor) -> Tensor:
+        """Shapes: [B, C, h, w], [B, N, C/16] -> [B, N, 4h, 4w]."""
+        upsampled = self.upsampler(features)
+        logits = class_weights @ upsampled.flatten(2)
+        return logits.unflatten(2, upsampled.shape[-2:])
+
+
+def _pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+    """Mirror the image over its right and bottom edge until both sides are divisible."""
+    height, width = x.shape[-2:]
+    right, bottom = -width % multiple, -height % multiple
+    return F.pad(x, (0, right, 0, bottom), mode="reflect") if right or bottom else x
+
+
+def _check(holds: bool, what: str) -> None:
+    if not holds:
+        raise ConfigError(f"BiCoR: {what}")

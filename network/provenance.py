@@ -1,0 +1,76 @@
+"""What a result depends on beside data and weights: versions, commit, machine."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from network.datasets.files import replacing
+from network.experiment import Experiment
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "pytorch-lightning",
+    "timm",
+    "albumentations",
+    "opencv-python-headless",
+    "numpy",
+    "ttach",
+    "torchmetrics",
+)
+
+
+def provenance(experiment: Experiment) -> dict[str, Any]:
+    """Config, overrides, all settings, seed, versions and commit, as plain values."""
+    return {
+        "config": str(experiment.config_path),
+        "overrides": list(experiment.overrides),
+        "settings": experiment.settings(),
+        "seed": experiment.seed,
+        "versions": {"python": platform.python_version()}
+        | {name: _version(name) for name in PACKAGES},
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "commit": _commit(),
+    }
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write a JSON file whole or not at all; NaN becomes null."""
+    with replacing(path) as temporary:
+        text = json.dumps(_without_nan(content), indent=2, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """Commit of this repository, marked where files differ from it."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent), *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and value != value else value

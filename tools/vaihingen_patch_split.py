@@ -1,0 +1,24 @@
+"""Cut ISPRS Vaihingen tiles and their RGB masks into patches with masks of class indices."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from network.cli import patch_split_parser, reports_faults, run_patch_split
+from network.datasets.catalog import VAIHINGEN
+from network.datasets.isprs import pair_vaihingen_tiles
+
+
+@reports_faults
+def main() -> None:
+    """Read the command line and split."""
+    args = patch_split_parser(__doc__, "data/vaihingen", stride=512).parse_args()
+    tiles = pair_vaihingen_tiles(args.img_dir, args.mask_dir, args.eroded)
+    run_patch_split(VAIHINGEN, tiles, args)
+
+
+if __name__ == "__main__":
+    main()
