@@ -28,13 +28,26 @@ def choose_device(accelerator: str) -> torch.device:
 
 
 def choose_precision(precision: str, device: torch.device) -> str:
-    """Resolve ``auto``: bf16-mixed on CUDA, 32-true on a CPU.
+    """Resolve ``auto`` (bf16-mixed on CUDA, 32-true on a CPU) and ``bf16-where-native``.
+
+    The latter is bf16-mixed where the device has instructions for it, and 32-true elsewhere.
 
     Raises:
         ConfigError: an unknown precision.
     """
     if precision == "auto":
         return "bf16-mixed" if device.type == "cuda" else "32-true"
+    if precision == "bf16-where-native":
+        return "bf16-mixed" if _computes_bf16(device) else "32-true"
     if precision not in AUTOCAST_DTYPES:
-        raise ConfigError(f"precision={precision!r}: auto or one of {', '.join(AUTOCAST_DTYPES)}")
+        known = ", ".join(("auto", "bf16-where-native", *AUTOCAST_DTYPES))
+        raise ConfigError(f"precision={precision!r}: one of {known}")
     return precision
+
+
+def _computes_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability() >= (8, 0)
+    # Older torch does not tell.
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

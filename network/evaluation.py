@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -51,14 +52,18 @@ class Predictor:
         self.device = torch.device(device)
         self.net = net.to(self.device, memory_format=torch.channels_last).eval()
         self.passes = _passes(augmentation)
+        self.min_size = math.ceil(MIN_SIZE / min(1.0, *augmentation.scales))
         self.dtype = AUTOCAST_DTYPES[precision]
 
     @torch.inference_mode()
     def __call__(self, image: Tensor) -> Tensor:
-        """Predict.
+        """Predict; images too small for the network are padded with their border.
 
         Shapes: float [B, bands, H, W] -> float32 probabilities [B, N, H, W].
         """
+        height, width = image.shape[-2:]
+        below, beside = max(0, self.min_size - height), max(0, self.min_size - width)
+        image = F.pad(image, (0, beside, 0, below), mode="replicate")
         total = None
         for augment in self.passes:
             probabilities = self._probabilities(augment.augment_image(image))
@@ -66,15 +71,12 @@ class Predictor:
             if probabilities.shape[-2:] != image.shape[-2:]:
                 probabilities = _resize(probabilities, image.shape[-2:])
             total = probabilities if total is None else total.add_(probabilities)
-        return total / len(self.passes)
+        return total[..., :height, :width] / len(self.passes)
 
     def _probabilities(self, image: Tensor) -> Tensor:
-        height, width = image.shape[-2:]
-        below, beside = max(0, MIN_SIZE - height), max(0, MIN_SIZE - width)
-        image = F.pad(image, (0, beside, 0, below), mode="replicate")
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
             logits = self.net(image).logits
-        return logits[..., :height, :width].float().softmax(dim=1)
+        return logits.float().softmax(dim=1)
 
 
 class MaskWriter:

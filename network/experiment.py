@@ -54,10 +54,11 @@ class Experiment:
         clip_norm: largest norm of the gradient; None leaves it as it is.
         accelerator: ``auto``, ``cpu`` or ``gpu``.
         devices, num_nodes, strategy: of the Lightning Trainer.
-        precision: ``auto`` is bf16-mixed on CUDA and 32-true on a CPU.
+        precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``; ``auto`` is bf16-mixed on CUDA and
+            32-true on a CPU, ``bf16-where-native`` is bf16-mixed on any device that is fast at it.
         compile: run the network through torch.compile.
-        check_data: decode the whole dataset before training or testing (sizes and names are
-            checked in any case).
+        check_data: decode every image and mask before training or testing; without it only
+            names and sizes are checked.
     """
 
     dataset: Callable[..., DatasetLayout]
@@ -88,7 +89,7 @@ class Experiment:
     strategy: str = "auto"
     precision: str = "auto"
     compile: bool = False
-    check_data: bool = False
+    check_data: bool = True
 
     config_path: Path = field(default=Path(), metadata={"setting": False})
     overrides: tuple[str, ...] = field(default=(), metadata={"setting": False})

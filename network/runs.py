@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.callbacks import (
+    Callback,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    TQDMProgressBar,
+)
 from pytorch_lightning.loggers import CSVLogger
 
 from network.checkpoints import (
@@ -81,10 +86,12 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         log_every_n_steps=10,
+        enable_model_summary=False,
         logger=CSVLogger(LOGS_ROOT, name=f"{spec.name}/{experiment.name}"),
         callbacks=[
             *_checkpointing(folder, experiment),
             LearningRateMonitor("epoch"),
+            TQDMProgressBar(),
         ],
     )
     if trainer.is_global_zero:

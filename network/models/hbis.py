@@ -14,7 +14,7 @@ The equations are the paper's; they are evaluated in an order that never builds 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -33,8 +33,25 @@ def inverse_deviation(features: Tensor, eps: float) -> Tensor:
 
     Shapes: [B, S, C] -> [B, S].
     """
-    variance = torch.var(_at_least_float32(features), dim=-1, correction=0)
-    return torch.rsqrt(variance + eps)
+    return _InverseDeviation.apply(features, eps)
+
+
+class _InverseDeviation(torch.autograd.Function):
+    """d r / d F = -r^3 (F - mean) / C: the features, kept anyway, are all that backward needs."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, eps: float) -> Tensor:
+        variance, mean = torch.var_mean(_at_least_float32(features), dim=-1, correction=0)
+        rstd = torch.rsqrt(variance + eps)
+        ctx.save_for_backward(features, mean, rstd)
+        return rstd
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        features, mean, rstd = ctx.saved_tensors
+        factor = (gradient * rstd**3 / -features.shape[-1]).to(features.dtype)
+        centered = features - mean.to(features.dtype)[..., None]
+        return centered.mul_(factor[..., None]), None
 
 
 class ClassHeatmap(nn.Module):

@@ -1,0 +1,18 @@
+"""BiCoR-Seg on drawn scenes (``make demo``), from scratch on a CPU."""
+
+from functools import partial
+
+from network.datasets.isprs import VaihingenDataset
+from network.datasets.transforms import TrainTransform
+from network.models import BiCoR
+
+dataset = partial(VaihingenDataset, root="data/demo", patch_size=512, name="demo")
+net = partial(BiCoR, backbone="resnet18", embed_dim=64, num_hbis=2)
+transform = partial(TrainTransform, crop_size=256, scales=(0.75, 1.0, 1.25))
+
+max_epoch = 12
+train_batch_size = 8
+repeat = 4
+lr = 1e-3
+warmup_epoch = 0.5
+monitor = "val_F1"

@@ -1,0 +1,88 @@
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+FOLDER_CONFIG = """
+from functools import partial
+from network.datasets.folder import FolderDataset
+from network.datasets.transforms import TrainTransform
+from network.models import BiCoR
+
+dataset = partial(FolderDataset, root="data/own")
+net = partial(BiCoR, backbone="test_convnext", embed_dim=32)
+transform = partial(TrainTransform, crop_size=64)
+max_epoch = 1
+train_batch_size = 2
+num_workers = 0
+"""
+
+
+class Result:
+    """What a script left: status, what it said, and its working folder."""
+
+    def __init__(self, process, folder):
+        self.status = process.returncode
+        self.out = process.stdout
+        self.error = process.stderr
+        self.folder = folder
+
+
+def run_script(folder, script, *arguments, **environment):
+    """Run a script of the repository as its user would, in another working folder."""
+    process = subprocess.run(
+        [sys.executable, str(REPOSITORY / script), *map(str, arguments)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        env=os.environ | {"OMP_NUM_THREADS": "2"} | environment,
+        check=False,
+    )
+    return Result(process, Path(folder))
+
+
+def succeed(folder, script, *arguments, **environment):
+    result = run_script(folder, script, *arguments, **environment)
+    assert result.status == 0, result.error
+    return result
+
+
+def files_of(folder):
+    """Every file below a folder with its content."""
+    return {p.relative_to(folder): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture(scope="session")
+def folder_template(tmp_path_factory):
+    """Own images (data/own) with a config, made once."""
+    root = tmp_path_factory.mktemp("folder")
+    succeed(
+        root,
+        "tools/make_demo_data.py",
+        *("--layout", "folder", "--images", 6, "--size", 96, 112, "--output", "data/own"),
+    )
+    (root / "bicor.py").write_text(FOLDER_CONFIG)
+    return root
+
+
+@pytest.fixture
+def own(folder_template, tmp_path):
+    """A copy of own images that a test may spoil."""
+    root = tmp_path / "work"
+    shutil.copytree(folder_template, root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def trained(folder_template, tmp_path_factory):
+    """Own images with a network trained on them for an epoch."""
+    root = tmp_path_factory.mktemp("trained") / "work"
+    shutil.copytree(folder_template, root)
+    result = succeed(root, "train.py", "-c", "bicor.py")
+    return root, result

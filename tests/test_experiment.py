@@ -1,0 +1,133 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from network.datasets.catalog import VAIHINGEN
+from network.errors import ConfigError
+from network.experiment import Experiment
+from tests.conftest import FOLDER_CONFIG, REPOSITORY
+
+CONFIGS = sorted((REPOSITORY / "config").glob("*/*.py"))
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(FOLDER_CONFIG)
+    return path
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_every_config_loads_without_touching_data(path, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    experiment = Experiment.load(path)
+    assert experiment.name == "bicor"
+    spec = experiment.build_dataset().spec
+    experiment.build_loss(spec)
+    experiment.build_transform(spec)
+    assert not list(tmp_path.iterdir())
+
+
+def test_overrides_reach_into_partials(config):
+    experiment = Experiment.load(
+        config,
+        ["net.backbone=resnet18", "net.pretrained=False", "lr=3e-4", "transform.scales=(0.5,1)",
+         "loss.fisher_weight=[0.1,1.1]", "accelerator=cpu", "clip_norm=1"],
+    )  # fmt: skip
+    assert experiment.net.keywords == {"backbone": "resnet18", "embed_dim": 32, "pretrained": False}
+    assert experiment.lr == 3e-4
+    assert experiment.clip_norm == 1
+    assert experiment.build_transform(VAIHINGEN).scales == (0.5, 1)
+    assert experiment.build_loss(VAIHINGEN).fisher_weight == [0.1, 1.1]
+    assert experiment.build_loss(VAIHINGEN).ignore_index == VAIHINGEN.ignore_index
+    assert experiment.name == "mine"
+    assert "backbone='resnet18'" in experiment.settings()["net"]
+
+
+def test_a_network_for_a_checkpoint_downloads_nothing(config):
+    experiment = Experiment.load(config, ["net.pretrained=True"])
+    net = experiment.build_net(VAIHINGEN, pretrained=False)
+    assert net.num_classes == 6
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("max_epoch", "not of the form name=value"),
+        ("max_epoch=many", "max_epoch='many' is not of type int"),
+        ("max_epoch=0", "max_epoch=0: at least 1"),
+        ("max_epoch=True", "not of type int"),
+        ("lr=0", "above 0"),
+        ("bath_size=4", "unknown setting 'bath_size'"),
+        ("train_batchsize=4", "did you mean 'train_batch_size'"),
+        ("net.backbon=resnet18", "BiCoR has no parameter 'backbon'; did you mean 'backbone'"),
+        ("net=BiCoR", "net is built by BiCoR; override its parameters"),
+        ("lr.start=1", "does not lie in a partial"),
+        ("net.topk_ratio=['a']", "net.topk_ratio"),
+        ("accelerator=tpu", "one of auto, cpu, gpu, cuda"),
+        ("loss.ignore_index=255", "dataset has ignore_index=6; leave it out"),
+    ],
+)
+def test_faulty_overrides(config, override, message):
+    with pytest.raises(ConfigError, match=message):
+        Experiment.load(config, [override]).build_loss(VAIHINGEN)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("max_epochs = 3", "unknown setting 'max_epochs'; did you mean 'max_epoch'"),
+        ("lr = 1e-4 * (", "line 14: .*never closed"),
+        ("lr = rate", r"line 14: NameError\(.*rate"),
+        ("net = partial(BiCoR, backbon='resnet18')", "has no parameter 'backbon'"),
+        ("net = 3", "net=3 is not of type"),
+    ],
+)
+def test_faulty_configs(config, line, message):
+    config.write_text(FOLDER_CONFIG + "\n" + line + "\n")
+    with pytest.raises(ConfigError, match=message) as caught:
+        Experiment.load(config)
+    assert str(config) in str(caught.value)
+
+
+def test_missing_configs_and_missing_settings(tmp_path):
+    with pytest.raises(ConfigError, match=r"no config file none\.py"):
+        Experiment.load("none.py")
+    empty = tmp_path / "empty.py"
+    empty.write_text("lr = 1.0\n")
+    with pytest.raises(ConfigError, match="does not set 'dataset'"):
+        Experiment.load(empty)
+
+
+def test_configs_of_one_name_do_not_meet(tmp_path):
+    for name, rate in (("a", 1e-3), ("b", 2e-3)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "bicor.py").write_text(FOLDER_CONFIG + f"\nlr = {rate}\n")
+    first = Experiment.load(tmp_path / "a/bicor.py")
+    second = Experiment.load(tmp_path / "b/bicor.py")
+    assert (first.lr, second.lr) == (1e-3, 2e-3)
+
+
+def test_a_loss_and_a_network_of_ones_own(config):
+    config.write_text(
+        FOLDER_CONFIG
+        + """
+import torch
+
+class Mine(torch.nn.Module):
+    def __init__(self, num_classes: int, width: int = 4):
+        super().__init__()
+        self.head = torch.nn.Conv2d(3, num_classes, 1)
+
+class MyLoss(torch.nn.Module):
+    pass
+
+net = partial(Mine, width=8)
+loss = partial(MyLoss)
+"""
+    )
+    experiment = Experiment.load(config)
+    assert experiment.build_net(VAIHINGEN, pretrained=False).head.out_channels == 6
+    assert isinstance(experiment.build_loss(VAIHINGEN), torch.nn.Module)
+    assert Path(experiment.config_path) == config

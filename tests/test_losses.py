@@ -1,0 +1,99 @@
+"""Values worked out by hand."""
+
+import math
+
+import pytest
+import torch
+
+from network.errors import ConfigError
+from network.losses import BiCoRLoss
+from network.losses.fisher import fisher
+from network.losses.segmentation import Target, cross_entropy, dice
+from network.models import BiCoROutput
+
+
+def one_row(probabilities, labels):
+    """Log-probabilities [1, N, 1, W] and target of one row of pixels; label 2 is ignored."""
+    log_probs = torch.tensor(probabilities).T[None, :, None].double().log()
+    return log_probs, Target(torch.tensor(labels)[None, None], len(probabilities[0]), 2)
+
+
+def test_cross_entropy_counts_only_pixels_that_are_not_ignored():
+    log_probs, target = one_row([[0.5, 0.5], [0.2, 0.8], [0.9, 0.1]], [0, 1, 2])
+    expected = -(math.log(0.5) + math.log(0.8)) / 2
+    assert cross_entropy(log_probs, target).item() == pytest.approx(expected)
+
+
+def test_label_smoothing():
+    log_probs, target = one_row([[0.2, 0.8]], [1])
+    expected = -(0.9 * math.log(0.8) + 0.1 * (math.log(0.2) + math.log(0.8)) / 2)
+    assert cross_entropy(log_probs, target, 0.1).item() == pytest.approx(expected)
+
+
+def test_dice():
+    log_probs, target = one_row([[0.5, 0.5], [0.2, 0.8], [0.9, 0.1]], [0, 1, 2])
+    first = (2 * 0.5 + 0.05) / (0.5 + 0.2 + 1 + 0.05)
+    second = (2 * 0.8 + 0.05) / (0.5 + 0.8 + 1 + 0.05)
+    assert dice(log_probs, target).item() == pytest.approx((1 - first + 1 - second) / 2)
+
+
+def test_dice_is_zero_for_a_class_absent_from_the_label():
+    log_probs, target = one_row([[0.5, 0.5], [0.2, 0.8]], [0, 0])
+    first = (2 * 0.7 + 0.05) / (0.7 + 2 + 0.05)
+    assert dice(log_probs, target).item() == pytest.approx((1 - first) / 2)
+
+
+def test_a_label_that_is_ignored_everywhere_costs_nothing():
+    log_probs, target = one_row([[0.5, 0.5]], [2])
+    assert cross_entropy(log_probs, target, 0.05).item() == 0
+    assert dice(log_probs, target).item() == 0
+
+
+def test_fisher():
+    embeddings = torch.tensor([[[0.0, 0.0], [4.0, 0.0]], [[2.0, 0.0], [4.0, 2.0]]])
+    # class means (1, 0) and (4, 1); |CE - mu|^2 is 1 everywhere; |mu_1 - mu_2|^2 = 10
+    assert fisher(embeddings).item() == pytest.approx(1 / (10 + 1e-6))
+
+
+def test_fisher_of_classes_that_coincide_is_bounded():
+    embeddings = torch.tensor([[[0.0], [0.0]], [[2.0], [2.0]]])
+    assert fisher(embeddings).item() == pytest.approx(1 / (1e-4 + 1e-6))
+
+
+def output(layers=2, aux=True):
+    torch.manual_seed(0)
+    return BiCoROutput(
+        logits=torch.randn(2, 3, 8, 8),
+        aux_logits=torch.randn(2, 3, 8, 8) if aux else None,
+        heatmaps=[torch.randn(2, 3, 2, 2) for _ in range(layers)],
+        class_embeddings=[torch.randn(2, 3, 16) for _ in range(layers)],
+    )
+
+
+def test_total_is_the_weighted_sum_of_the_named_terms():
+    mask = torch.randint(0, 4, (2, 8, 8))
+    terms = BiCoRLoss(ignore_index=3)(output(), mask)
+    assert list(terms) == ["main", "heatmap", "fisher", "total"]
+    expected = terms["main"] + 0.1 * terms["heatmap"] + 0.1 * terms["fisher"]
+    torch.testing.assert_close(terms["total"], expected)
+
+
+def test_a_weight_for_each_layer():
+    mask = torch.randint(0, 4, (2, 8, 8))
+    out = output()
+    terms = BiCoRLoss(ignore_index=3, heatmap_weight=0, fisher_weight=[0.1, 1.1])(out, mask)
+    first, second = (fisher(layer) for layer in out.class_embeddings)
+    torch.testing.assert_close(terms["total"], terms["main"] + 0.1 * first + 1.1 * second)
+
+
+def test_weights_of_a_wrong_number_are_an_error():
+    mask = torch.randint(0, 4, (2, 8, 8))
+    with pytest.raises(ConfigError, match=r"fisher_weight lists 3 weights.* 2 HBIS layers"):
+        BiCoRLoss(ignore_index=3, fisher_weight=[0.1, 0.1, 0.1])(output(), mask)
+
+
+def test_evaluation_output_without_auxiliary_logits():
+    mask = torch.randint(0, 4, (2, 8, 8))
+    with_aux = BiCoRLoss(ignore_index=3, aux_weight=0)(output(), mask)
+    without = BiCoRLoss(ignore_index=3)(output()._replace(aux_logits=None), mask)
+    torch.testing.assert_close(with_aux["main"], without["main"])

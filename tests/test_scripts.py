@@ -1,0 +1,198 @@
+"""The whole way from drawn tiles to a scored, colored mask, each command as a user types it."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from network.checkpoints import file_hash
+from network.datasets.catalog import VAIHINGEN
+from network.datasets.colors import decode_colors, encode_colors
+from network.datasets.files import read_rgb
+from tests.conftest import REPOSITORY, files_of, succeed
+
+SPLIT = ("tools/vaihingen_patch_split.py", "--split-size", 128)
+TINY = ("dataset.patch_size=128", "net.backbone=test_convnext", "net.embed_dim=32")
+TINY += ("transform.crop_size=64", "max_epoch=1", "repeat=1", "num_workers=0")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    root = tmp_path_factory.mktemp("demo")
+    succeed(
+        root,
+        "tools/make_demo_data.py",
+        *("--output", "data/demo", "--size", 160, 200, "--train-tiles", 3, "--test-tiles", 2),
+    )
+    for area, stride in (("train", 96), ("test", 128)):
+        succeed(
+            root,
+            *SPLIT,
+            *("--img-dir", f"data/demo/{area}_images", "--mask-dir", f"data/demo/{area}_masks"),
+            *("--output-img-dir", f"data/demo/{area}/images_128"),
+            *("--output-mask-dir", f"data/demo/{area}/masks_128"),
+            *("--mode", "val" if area == "test" else "train", "--stride", stride),
+        )
+    return root
+
+
+@pytest.fixture(scope="module")
+def demo_run(demo):
+    config = REPOSITORY / "config/demo/bicor.py"
+    training = succeed(demo, "train.py", "-c", config, *TINY)
+    testing = succeed(
+        demo, "test.py", "-c", config, "-o", "fig_results/demo", "-t", "d4", "--rgb", *TINY
+    )
+    return training, testing
+
+
+def test_patches_put_together_are_the_tile(demo):
+    tile = "top_mosaic_09cm_area2"
+    colors = read_rgb(demo / f"data/demo/test_masks/{tile}.tif")
+    image = read_rgb(demo / f"data/demo/test_images/{tile}.tif")
+    height, width = colors.shape[:2]
+    assert height % 128 and width % 128
+    rows, cols = -(-height // 128), -(-width // 128)
+    whole = np.full((rows * 128, cols * 128), 99, np.uint8)
+    pixels = np.zeros((rows * 128, cols * 128, 3), np.uint8)
+    for row in range(rows):
+        for col in range(cols):
+            place = np.s_[row * 128 : (row + 1) * 128, col * 128 : (col + 1) * 128]
+            name = f"{tile}_{row}_{col}"
+            whole[place] = cv2.imread(
+                str(demo / f"data/demo/test/masks_128/{name}.png"), cv2.IMREAD_UNCHANGED
+            )
+            pixels[place] = read_rgb(demo / f"data/demo/test/images_128/{name}.tif")
+    np.testing.assert_array_equal(decode_colors(whole, VAIHINGEN)[:height, :width], colors)
+    np.testing.assert_array_equal(pixels[:height, :width], image)
+    assert (whole[height:] == VAIHINGEN.ignore_index).all()
+    assert (whole[:, width:] == VAIHINGEN.ignore_index).all()
+
+
+def test_training_leaves_checkpoints_a_record_and_a_log(demo, demo_run):
+    training, _ = demo_run
+    folder = demo / "model_weights/demo/bicor"
+    assert sorted(p.name for p in folder.iterdir()) == ["best.ckpt", "last.ckpt", "run.json"]
+    record = json.loads((folder / "run.json").read_text())
+    assert record["overrides"] == list(TINY)
+    assert "max_epoch" in record["config_text"]
+    assert record["settings"]["max_epoch"] == "1"
+    assert record["versions"]["torch"] == torch.__version__.partition("+")[0]
+    assert record["seed"] == 42
+    (log,) = (demo / "lightning_logs/demo/bicor").glob("version_*/metrics.csv")
+    with log.open() as file:
+        columns = set(next(csv.reader(file)))
+    terms = {f"{stage}_{term}" for stage in ("train", "val")
+             for term in ("main", "heatmap", "fisher", "total", "mIoU", "F1", "OA")}  # fmt: skip
+    assert terms <= columns
+    assert {f"val_IoU_{name}" for name in VAIHINGEN.classes} <= columns
+    for name in VAIHINGEN.classes:
+        assert name in training.out
+
+
+def test_testing_scores_exactly_the_pixels_of_the_source_masks(demo, demo_run):
+    _, testing = demo_run
+    results = json.loads((demo / "fig_results/demo/results.json").read_text())
+    counted = 0
+    for path in (demo / "data/demo/test_masks").iterdir():
+        mask = encode_colors(read_rgb(path), VAIHINGEN)
+        counted += int((mask != VAIHINGEN.ignore_index).sum())
+    counts = np.array(results["confusion"]["counts"])
+    assert results["pixels"] == counts.sum() == counted
+    iou = counts.diagonal() / (counts.sum(0) + counts.sum(1) - counts.diagonal())
+    assert results["mIoU"] == pytest.approx(np.nanmean(iou[:5]))
+    assert results["OA"] == pytest.approx(counts.trace() / counts.sum())
+    assert results["tta"] == {"name": "d4", "passes": 2 * 2 * 2 * 5}
+    checkpoint = demo / "model_weights/demo/bicor/best.ckpt"
+    assert results["checkpoint"]["sha256"] == file_hash(checkpoint)
+    for word in ("ImSurf", "Clutter", "mean over scored classes", "overall accuracy"):
+        assert word in testing.out
+
+
+def test_saved_masks_are_the_predictions_in_indices_and_in_official_colors(demo, demo_run):
+    results = json.loads((demo / "fig_results/demo/results.json").read_text())
+    out = demo / "fig_results/demo"
+    counts = np.zeros(36, np.int64)
+    for path in sorted((out / "masks").iterdir()):
+        mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        label = cv2.imread(str(demo / "data/demo/test/masks_128" / path.name), cv2.IMREAD_UNCHANGED)
+        assert mask.shape == label.shape == (128, 128)
+        valid = label < 6
+        counts += np.bincount(label[valid] * 6 + mask[valid], minlength=36)
+        colors = read_rgb(out / "masks_rgb" / path.name)
+        np.testing.assert_array_equal(colors, decode_colors(mask, VAIHINGEN))
+    assert counts.reshape(6, 6).tolist() == results["confusion"]["counts"]
+
+
+def test_data_tools_give_the_same_bytes_twice(demo):
+    before = files_of(demo / "data")
+    succeed(
+        demo,
+        "tools/make_demo_data.py",
+        *("--output", "data/demo", "--size", 160, 200, "--train-tiles", 3, "--test-tiles", 2),
+    )
+    succeed(
+        demo,
+        *SPLIT,
+        *("--img-dir", "data/demo/test_images", "--mask-dir", "data/demo/test_masks"),
+        *("--output-img-dir", "data/demo/test/images_128"),
+        *("--output-mask-dir", "data/demo/test/masks_128"),
+        *("--mode", "val", "--stride", 128),
+    )
+    assert files_of(demo / "data") == before
+
+
+def test_eroded_and_colored_masks(demo, tmp_path):
+    arguments = ("--img-dir", demo / "data/demo/test_images", "--output-img-dir", "images")
+    arguments += ("--mode", "val", "--stride", 128)
+    eroded = ("--mask-dir", demo / "data/demo/test_masks_eroded", "--eroded")
+    succeed(tmp_path, *SPLIT, *arguments, *eroded, "--output-mask-dir", "eroded")
+    full = ("--mask-dir", demo / "data/demo/test_masks", "--gt")
+    succeed(tmp_path, *SPLIT, *arguments, *full, "--output-mask-dir", "rgb")
+    for path in sorted((tmp_path / "rgb").iterdir()):
+        index = cv2.imread(str(tmp_path / "eroded" / path.name), cv2.IMREAD_UNCHANGED)
+        source = cv2.imread(
+            str(demo / "data/demo/test/masks_128" / path.name), cv2.IMREAD_UNCHANGED
+        )
+        np.testing.assert_array_equal(read_rgb(path), decode_colors(source, VAIHINGEN))
+        kept = index != VAIHINGEN.ignore_index
+        np.testing.assert_array_equal(index[kept], source[kept])
+        assert (~kept).sum() > (source == VAIHINGEN.ignore_index).sum()
+
+
+def test_a_second_run_keeps_the_first_and_resume_goes_on(trained):
+    root, first = trained
+    folder = root / "model_weights/own/bicor"
+    old = file_hash(folder / "best.ckpt")
+    assert "best checkpoint: model_weights/own/bicor/best.ckpt" in first.out
+    resumed = succeed(root, "train.py", "-c", "bicor.py", "max_epoch=2", "--resume", "auto")
+    assert "epoch 2 of 2" in resumed.out
+    assert "epoch 1 of 2" not in resumed.out
+    last = torch.load(folder / "last.ckpt", weights_only=True)
+    assert last["epoch"] == 1
+    state = next(iter(last["optimizer_states"][0]["state"].values()))
+    assert "lookahead_slow_buff" in state or last["global_step"] < 5
+
+    before = file_hash(folder / "best.ckpt")
+    again = succeed(root, "train.py", "-c", "bicor.py", "max_epoch=2")
+    (kept,) = folder.parent.glob("bicor-*")
+    assert str(kept.relative_to(root)) in again.out
+    assert file_hash(kept / "best.ckpt") == before
+    assert old
+
+
+def test_own_images_are_tested_whole(trained):
+    root, _ = trained
+    result = succeed(root, "test.py", "-c", "bicor.py", "-o", "out", "-t", "lr")
+    results = json.loads((root / "out/results.json").read_text())
+    assert results["images"] == 2
+    assert results["tta"] == {"name": "lr", "passes": 4}
+    assert sorted(p.name for p in (root / "out/masks").iterdir()) == [
+        "scene_001_val.png",
+        "scene_005_val.png",
+    ]
+    assert cv2.imread(str(root / "out/masks/scene_001_val.png")).shape == (96, 112, 3)
+    assert "masks and results.json in out" in result.out
