@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--ckpt", help="checkpoint; without it, the run's best")
     parser.add_argument("--split", choices=("test", "val"), default="test")
     parser.add_argument("overrides", nargs="*", metavar="name=value", help="settings to change")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     experiment = Experiment.load(args.config, args.overrides)
     test(experiment, args.output, args.tta, args.rgb, args.ckpt, args.split)
 

@@ -24,7 +24,7 @@ def main() -> None:
         metavar="name=value",
         help="settings to change, as max_epoch=1 net.backbone=resnet18",
     )
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     folder = train(Experiment.load(args.config, args.overrides), args.resume)
     print(f"best checkpoint: {folder / BEST}")
 

@@ -15,6 +15,7 @@ from network.experiment import Experiment
 WEIGHTS_ROOT = Path("model_weights")
 BEST = "best.ckpt"
 LAST = "last.ckpt"
+RESUMABLE = ("epoch", "global_step", "optimizer_states", "lr_schedulers", "loops")
 _PREFIX = "net."
 
 
@@ -23,7 +24,7 @@ def run_folder(dataset: str, name: str) -> Path:
     return WEIGHTS_ROOT / dataset / name
 
 
-def find_checkpoint(folder: Path, file_name: str) -> Path:
+def find_checkpoint(folder: Path, file_name: str, advice: str) -> Path:
     """The checkpoint of that name in a run's folder.
 
     Raises:
@@ -31,14 +32,16 @@ def find_checkpoint(folder: Path, file_name: str) -> Path:
     """
     path = folder / file_name
     if not path.is_file():
-        raise CheckpointError(
-            f"no checkpoint {path}: train first (python train.py -c CONFIG), or name one by --ckpt"
-        )
+        raise CheckpointError(f"no checkpoint {path}: {advice}")
     return path
 
 
-def load_checkpoint(path: str | Path) -> dict:
+def load_checkpoint(path: str | Path, to_resume: bool = False) -> dict:
     """Read a checkpoint; only tensors and plain values are accepted, code in it is never run.
+
+    Args:
+        path: of the checkpoint.
+        to_resume: it must hold the state of a training as well.
 
     Raises:
         CheckpointError: missing, damaged, or more than tensors and plain values.
@@ -54,8 +57,11 @@ def load_checkpoint(path: str | Path) -> dict:
             f"{path} cannot be read as a checkpoint: damaged, or holding more than tensors and "
             f"plain values ({reason})"
         ) from error
-    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         raise CheckpointError(f"{path} is not a checkpoint of train.py: it has no 'state_dict'")
+    missing = [key for key in RESUMABLE if key not in checkpoint] if to_resume else []
+    if missing:
+        raise CheckpointError(f"{path} cannot be resumed: it lacks {', '.join(missing)}")
     return checkpoint
 
 

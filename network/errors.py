@@ -23,6 +23,10 @@ class MissingDataError(DataError, FileNotFoundError):
     """A file or folder of a dataset that is not there."""
 
 
+class OutputError(UserError, OSError):
+    """A file or folder that cannot be written."""
+
+
 class CheckpointError(UserError, ValueError):
     """A checkpoint that is missing, damaged or belongs to another network."""
 

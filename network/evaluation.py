@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
@@ -19,17 +20,17 @@ from tqdm import tqdm
 from network.checkpoints import BEST, file_hash, find_checkpoint, load_network, run_folder
 from network.datasets.catalog import PLAIN, Augmentation, DatasetSpec
 from network.datasets.colors import decode_colors
-from network.datasets.files import write_image
+from network.datasets.files import write_image, write_json
+from network.datasets.segmentation import DatasetLayout
 from network.devices import AUTOCAST_DTYPES, choose_device, choose_precision
 from network.errors import ConfigError
 from network.experiment import Experiment
 from network.metrics import Confusion, Scores
-from network.provenance import provenance, write_json
-from network.runs import build_datamodule, check_samples
+from network.models.bicor import MIN_SIZE
+from network.provenance import provenance
 
 TTA_NAMES = ("none", "lr", "d4")
 RESULTS = "results.json"
-MIN_SIZE = 32
 
 
 class Predictor:
@@ -168,17 +169,24 @@ def test(
     layout = experiment.build_dataset()
     spec = layout.spec
     if checkpoint is None:
-        checkpoint = find_checkpoint(run_folder(spec.name, experiment.name), BEST)
+        checkpoint = find_checkpoint(
+            run_folder(spec.name, experiment.name),
+            BEST,
+            "train first (python train.py -c CONFIG), or name one by --ckpt",
+        )
     net, stored = load_network(experiment, spec, checkpoint)
-    data = build_datamodule(experiment, layout)
+    data = experiment.build_data(layout)
     data.setup("test" if split == "test" else "validate")
     dataset, loader = (
         (data.test, data.test_dataloader())
         if split == "test"
         else (data.val, data.val_dataloader())
     )
-    check_samples(experiment, layout, dataset.samples)
+    experiment.check(layout, dataset.samples)
 
+    validated = len({s.name for s in dataset.samples} & _names(layout, "val"))
+    if validated and split == "test":
+        print(f"note: {validated} of these images also chose the best checkpoint (split val)")
     output = Path(output)
     predict = Predictor(net, spec.augmentation(tta), device, precision)
     batches = tqdm(
@@ -195,6 +203,7 @@ def test(
         "dataset": spec.name,
         "split": split,
         "images": images,
+        "images_of_the_validation": validated,
         "pixels": scores.pixels,
         "mIoU": scores.miou,
         "mF1": scores.mf1,
@@ -205,15 +214,15 @@ def test(
         "F1": dict(zip(spec.classes, scores.f1.tolist(), strict=True)),
         "scored_classes": [spec.classes[index] for index in spec.scored],
         "confusion": {"rows": "truth", "columns": "prediction", "counts": confusion.tolist()},
-        "tta": {"name": tta, "passes": len(predict.passes)},
+        "tta": {"name": tta, "passes": len(predict.passes)} | asdict(spec.augmentation(tta)),
         "checkpoint": {
             "path": str(checkpoint),
             "sha256": file_hash(checkpoint),
-            "epoch": stored.get("epoch"),
+            "epoch": stored["epoch"] + 1 if "epoch" in stored else None,
         },
         "precision": precision,
     }
-    write_json(output / RESULTS, results | provenance(experiment))
+    write_json(output / RESULTS, results | provenance(experiment, device))
     print(f"masks and {RESULTS} in {output}")
     return scores
 
@@ -230,6 +239,10 @@ def _passes(augmentation: Augmentation) -> list[ttach.base.Transformer]:
         ),
     ]
     return list(ttach.Compose(transforms))
+
+
+def _names(layout: DatasetLayout, split: str) -> set[str]:
+    return {sample.name for sample in layout.samples(split)}
 
 
 def _resize(x: Tensor, size: tuple[int, int]) -> Tensor:

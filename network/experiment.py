@@ -11,10 +11,11 @@ import ast
 import difflib
 import importlib.util
 import inspect
+import math
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
@@ -23,10 +24,15 @@ from typing import Any
 from torch import nn
 
 from network.datasets.catalog import DatasetSpec
-from network.datasets.segmentation import DatasetLayout, Transform
+from network.datasets.checks import check_contents, check_sizes
+from network.datasets.datamodule import SegmentationDataModule
+from network.datasets.segmentation import DatasetLayout, Sample, Transform
 from network.datasets.transforms import TrainTransform
 from network.errors import ConfigError
 from network.losses import BiCoRLoss
+
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
+BUILDERS = {"dataset", "net", "loss", "transform"}
 
 
 @dataclass(kw_only=True)
@@ -48,7 +54,8 @@ class Experiment:
         warmup_epoch: epochs (or a part of one) in which the rate rises linearly to ``lr``.
         weight_decay: of AdamW.
         lookahead_k, lookahead_alpha: Lookahead's steps and rate; k = 0 leaves it out.
-        monitor, monitor_mode: logged value by which the best checkpoint is chosen.
+        monitor: logged value by which the best checkpoint is chosen: the highest score, or the
+            lowest of a loss term.
         val_every: epochs between validations.
         accumulate: batches per optimizer step.
         clip_norm: largest norm of the gradient; None leaves it as it is.
@@ -58,7 +65,7 @@ class Experiment:
             32-true on a CPU, ``bf16-where-native`` is bf16-mixed on any device that is fast at it.
         compile: run the network through torch.compile.
         check_data: decode every image and mask before training or testing; without it only
-            names and sizes are checked.
+            names and sizes are checked, and a truncated image may be taken for a gray one.
     """
 
     dataset: Callable[..., DatasetLayout]
@@ -79,7 +86,6 @@ class Experiment:
     lookahead_k: int = 5
     lookahead_alpha: float = 0.5
     monitor: str = "val_mIoU"
-    monitor_mode: str = "max"
     val_every: int = 1
     accumulate: int = 1
     clip_norm: float | None = None
@@ -102,8 +108,8 @@ class Experiment:
             ConfigError: no such file, a fault in it, an unknown name, a value of a wrong type.
         """
         path = Path(path)
-        values = _execute(path)
         known = {f.name: f for f in fields(cls) if f.metadata.get("setting", True)}
+        values = _execute(path, known)
         hints = typing.get_type_hints(cls)
         for name in values:
             if name not in known:
@@ -111,6 +117,8 @@ class Experiment:
         for name in ("dataset", "net"):
             if name not in values:
                 raise ConfigError(f"{path} does not set {name!r}, which has no default")
+        for name in BUILDERS & values.keys():
+            values[name] = _as_partial(values[name], f"{path}: {name}")
         experiment = cls(**values, config_path=path, overrides=tuple(overrides))
         for override in overrides:
             experiment._override(override, known)
@@ -118,11 +126,13 @@ class Experiment:
             _check_value(name, getattr(experiment, name), hints[name], str(path))
         experiment._check_ranges()
         experiment.name = experiment.name or path.stem
+        if Path(experiment.name).name != experiment.name:
+            raise ConfigError(f"name={experiment.name!r}: it names a folder, so without slashes")
         return experiment
 
     def build_dataset(self) -> DatasetLayout:
         """The layout of the dataset; its files are not looked at yet."""
-        return self.dataset()
+        return _build(self.dataset, "dataset")
 
     def build_net(self, spec: DatasetSpec, pretrained: bool = True) -> nn.Module:
         """The network for a dataset.
@@ -132,18 +142,41 @@ class Experiment:
             pretrained: False leaves pretrained weights out (and downloads nothing), for a network
                 that is about to load a checkpoint.
         """
-        without = {} if pretrained else {"pretrained": False}
-        return _complete(self.net, "net", num_classes=spec.num_classes)(
-            **_accepted(self.net, without)
-        )
+        net = _complete(self.net, "net", num_classes=spec.num_classes, in_chans=len(spec.mean))
+        without = {} if pretrained else _accepted(self.net, {"pretrained": False})
+        return _build(partial(net, **without), "net")
 
     def build_loss(self, spec: DatasetSpec) -> nn.Module:
         """The loss for a dataset."""
-        return _complete(self.loss, "loss", ignore_index=spec.ignore_index)()
+        return _build(_complete(self.loss, "loss", ignore_index=spec.ignore_index), "loss")
 
     def build_transform(self, spec: DatasetSpec) -> Transform:
         """The transform of training samples for a dataset."""
-        return _complete(self.transform, "transform", ignore_index=spec.ignore_index)()
+        transform = _complete(self.transform, "transform", ignore_index=spec.ignore_index)
+        return _build(transform, "transform")
+
+    def build_data(self, layout: DatasetLayout) -> SegmentationDataModule:
+        """The data loaders over a layout."""
+        return SegmentationDataModule(
+            layout,
+            self.build_transform(layout.spec),
+            self.train_batch_size,
+            self.val_batch_size,
+            self.repeat,
+            self.num_workers,
+            self.seed,
+        )
+
+    def check(self, layout: DatasetLayout, samples: Sequence[Sample]) -> None:
+        """Look samples over before anything is written; ``check_data`` says how thoroughly.
+
+        Raises:
+            DataError: naming every faulty file.
+        """
+        if self.check_data:
+            check_contents(layout, samples)
+        else:
+            check_sizes(samples)
 
     def settings(self) -> dict[str, str]:
         """All settings as text, as they are after the overrides."""
@@ -184,19 +217,23 @@ class Experiment:
             "num_nodes": 1,
         }
         for name, least in at_least.items():
-            if getattr(self, name) < least:
+            if not getattr(self, name) >= least:
                 raise ConfigError(f"{name}={getattr(self, name)}: at least {least}")
-        if self.lr <= 0:
-            raise ConfigError(f"lr={self.lr}: above 0")
-        for name, choices in {
-            "monitor_mode": ("max", "min"),
-            "accelerator": ("auto", "cpu", "gpu", "cuda"),
-        }.items():
-            if getattr(self, name) not in choices:
-                raise ConfigError(f"{name}={getattr(self, name)!r}: one of {', '.join(choices)}")
+        for name in ("lr", "clip_norm"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise ConfigError(f"{name}={value}: a number above 0")
+        if self.val_every > self.max_epoch:
+            raise ConfigError(
+                f"val_every={self.val_every}, but max_epoch={self.max_epoch}: no checkpoint would "
+                "ever be the best"
+            )
+        if self.accelerator not in ACCELERATORS:
+            raise ConfigError(f"accelerator={self.accelerator!r}: one of {', '.join(ACCELERATORS)}")
 
 
-def _execute(path: Path) -> dict[str, Any]:
+def _execute(path: Path, known: Container[str]) -> dict[str, Any]:
+    """Run a config file; what it imports or defines for itself is no setting."""
     if not path.is_file():
         raise ConfigError(f"no config file {path}")
     # Config files of different datasets share their name, so each gets a module name of its own.
@@ -210,13 +247,41 @@ def _execute(path: Path) -> dict[str, Any]:
         spec.loader.exec_module(module)
     except SyntaxError as error:
         raise ConfigError(f"{path}, line {error.lineno}: {error.msg}") from error
-    except Exception as error:  # a config may hold any Python
+    except (Exception, SystemExit) as error:  # a config may hold any Python
         raise ConfigError(f"{path}{_line_in(path, error)}: {error!r}") from error
     return {
         name: value
         for name, value in vars(module).items()
-        if name[0].islower() and not isinstance(value, types.ModuleType | type | types.FunctionType)
+        if name in known or (name[0].islower() and not isinstance(value, _HELPERS))
     }
+
+
+_HELPERS = (
+    types.ModuleType,
+    type,
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    type(annotations),
+)
+
+
+def _as_partial(value: Any, where: str) -> partial:
+    if isinstance(value, partial):
+        return value
+    if not callable(value) or isinstance(value, nn.Module):
+        raise ConfigError(
+            f"{where} must say how to build it, as partial(BiCoR, backbone='resnet18'); "
+            f"got {type(value).__name__}"
+        )
+    return partial(value)
+
+
+def _build(call: partial, setting: str) -> Any:
+    try:
+        inspect.signature(call.func).bind(*call.args, **call.keywords)
+    except TypeError as error:
+        raise ConfigError(f"{setting}: {call.func.__name__}: {error}") from error
+    return call()
 
 
 def _line_in(path: Path, error: BaseException) -> str:
@@ -248,7 +313,7 @@ def _replaced(old: Any, path: Sequence[str], value: Any, text: str) -> Any:
 
 def _check_name(name: str, call: partial, where: str) -> None:
     known = _parameters(call)
-    if name not in known:
+    if name not in known and not _takes_any(known):
         raise ConfigError(
             f"{where}: {call.func.__name__} has no parameter {name!r}{_nearest(name, known)}"
         )
@@ -259,9 +324,13 @@ def _parameters(call: Callable) -> dict[str, inspect.Parameter]:
     return dict(inspect.signature(function).parameters)
 
 
+def _takes_any(parameters: Mapping[str, inspect.Parameter]) -> bool:
+    return any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
 def _accepted(call: Callable, arguments: Mapping[str, Any]) -> dict[str, Any]:
     known = _parameters(call)
-    return {name: value for name, value in arguments.items() if name in known}
+    return {name: value for name, value in arguments.items() if name in known or _takes_any(known)}
 
 
 def _complete(call: Callable, setting: str, **facts: Any) -> partial:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import subprocess
 from importlib import metadata
@@ -11,7 +10,6 @@ from typing import Any
 
 import torch
 
-from network.datasets.files import replacing
 from network.experiment import Experiment
 
 PACKAGES = (
@@ -27,7 +25,7 @@ PACKAGES = (
 )
 
 
-def provenance(experiment: Experiment) -> dict[str, Any]:
+def provenance(experiment: Experiment, device: torch.device) -> dict[str, Any]:
     """Config, overrides, all settings, seed, versions and commit, as plain values."""
     return {
         "config": str(experiment.config_path),
@@ -36,16 +34,9 @@ def provenance(experiment: Experiment) -> dict[str, Any]:
         "seed": experiment.seed,
         "versions": {"python": platform.python_version()}
         | {name: _version(name) for name in PACKAGES},
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "commit": _commit(),
     }
-
-
-def write_json(path: Path, content: dict) -> None:
-    """Write a JSON file whole or not at all; NaN becomes null."""
-    with replacing(path) as temporary:
-        text = json.dumps(_without_nan(content), indent=2, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def _version(package: str) -> str | None:
@@ -66,11 +57,3 @@ def _commit() -> str | None:
         return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain") else "")
     except (OSError, subprocess.CalledProcessError):
         return None
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(inner) for inner in value]
-    return None if isinstance(value, float) and value != value else value

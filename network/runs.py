@@ -16,6 +16,7 @@ from pytorch_lightning.callbacks import (
     TQDMProgressBar,
 )
 from pytorch_lightning.loggers import CSVLogger
+from torch import nn
 
 from network.checkpoints import (
     BEST,
@@ -26,13 +27,12 @@ from network.checkpoints import (
     run_folder,
 )
 from network.datasets.catalog import DatasetSpec
-from network.datasets.checks import check_contents, check_sizes
 from network.datasets.datamodule import SegmentationDataModule
-from network.datasets.segmentation import DatasetLayout, Sample
+from network.datasets.files import write_json
 from network.devices import choose_device, choose_precision
-from network.errors import ConfigError
+from network.errors import ConfigError, OutputError
 from network.experiment import Experiment
-from network.provenance import provenance, write_json
+from network.provenance import provenance
 from network.training import SegmentationModule
 
 LOGS_ROOT = Path("lightning_logs")
@@ -42,8 +42,8 @@ RECORD = "run.json"
 def train(experiment: Experiment, resume: str | None = None) -> Path:
     """Train what a config describes.
 
-    Everything that can be wrong with config, data, device and checkpoint is found before the first
-    file is written. An earlier run of the same name is moved aside, not overwritten.
+    What can be wrong with config, data, device and checkpoint is found before the first file is
+    written. An earlier run of the same name is moved aside, not overwritten.
 
     Args:
         experiment: the config.
@@ -59,84 +59,102 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
 
     layout = experiment.build_dataset()
     spec = layout.spec
-    data = build_datamodule(experiment, layout)
+    data = experiment.build_data(layout)
     data.setup("fit")
-    check_samples(experiment, layout, data.train.samples + data.val.samples)
+    experiment.check(layout, data.train.samples + data.val.samples)
+    data.check_batches()
 
     folder = run_folder(spec.name, experiment.name)
-    checkpoint = find_checkpoint(folder, LAST) if resume == "auto" else resume
+    checkpoint = _checkpoint_to_resume(folder, resume)
     net = experiment.build_net(spec, pretrained=checkpoint is None)
     if checkpoint is not None:
-        load_weights(net, load_checkpoint(checkpoint), checkpoint)
+        load_weights(net, load_checkpoint(checkpoint, to_resume=True), checkpoint)
+    net = net.to(memory_format=torch.channels_last)
+    loss = experiment.build_loss(spec)
+    mode = _monitor_mode(experiment.monitor, spec, _rehearse(net, loss, data))
     if experiment.compile:
         net.compile()
-    module = SegmentationModule(net, experiment.build_loss(spec), spec, experiment)
-    check_monitor(experiment, spec)
 
-    trainer = pl.Trainer(
-        max_epochs=experiment.max_epoch,
-        accelerator="gpu" if device.type == "cuda" else "cpu",
-        devices=experiment.devices,
-        num_nodes=experiment.num_nodes,
-        strategy=experiment.strategy,
-        precision=precision,
-        accumulate_grad_batches=experiment.accumulate,
-        gradient_clip_val=experiment.clip_norm,
-        check_val_every_n_epoch=experiment.val_every,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        log_every_n_steps=10,
-        enable_model_summary=False,
-        logger=CSVLogger(LOGS_ROOT, name=f"{spec.name}/{experiment.name}"),
-        callbacks=[
-            *_checkpointing(folder, experiment),
-            LearningRateMonitor("epoch"),
-            TQDMProgressBar(),
-        ],
+    trainer = _build_trainer(
+        experiment, spec, device, precision, _checkpointing(folder, experiment, mode)
     )
     if trainer.is_global_zero:
-        if checkpoint is None:
+        if checkpoint is None or checkpoint.resolve().parent != folder.resolve():
             _move_aside(folder)
-        record = provenance(experiment) | {"config_text": experiment.config_path.read_text()}
-        write_json(folder / RECORD, record)
+        text = experiment.config_path.read_text(encoding="utf-8")
+        write_json(folder / RECORD, provenance(experiment, device) | {"config_text": text})
+    module = SegmentationModule(net, loss, spec, experiment)
     trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     return folder
 
 
-def build_datamodule(experiment: Experiment, layout: DatasetLayout) -> SegmentationDataModule:
-    """The data loaders of a config."""
-    return SegmentationDataModule(
-        layout,
-        experiment.build_transform(layout.spec),
-        experiment.train_batch_size,
-        experiment.val_batch_size,
-        experiment.repeat,
-        experiment.num_workers,
-        experiment.seed,
-    )
+def _checkpoint_to_resume(folder: Path, resume: str | None) -> Path | None:
+    if resume == "auto":
+        return find_checkpoint(folder, LAST, "there is no run to resume; train without --resume")
+    return None if resume is None else Path(resume)
 
 
-def check_samples(experiment: Experiment, layout: DatasetLayout, samples: list[Sample]) -> None:
-    """Look the samples over, thoroughly where the config asks for it."""
-    if experiment.check_data:
-        check_contents(layout, samples)
-    else:
-        check_sizes(samples)
+@torch.no_grad()
+def _rehearse(net: nn.Module, loss: nn.Module, data: SegmentationDataModule) -> list[str]:
+    """Take one training sample through network and loss, for faults that only show there.
+
+    Returns:
+        names of the loss's terms.
+    """
+    image, mask = (data.train[(0, 0)][key][None] for key in ("image", "mask"))
+    batch = data.on_after_batch_transfer({"image": image, "mask": mask})
+    terms = loss(net.eval()(batch["image"]), batch["mask"])
+    net.train()
+    return list(terms)
 
 
-def check_monitor(experiment: Experiment, spec: DatasetSpec) -> None:
-    """Refuse a ``monitor`` that no validation logs.
+def _monitor_mode(monitor: str, spec: DatasetSpec, terms: list[str]) -> str:
+    """``max`` for a score, ``min`` for a term of the loss.
 
     Raises:
-        ConfigError: with the names that there are.
+        ConfigError: no validation logs it.
     """
-    terms = ("main", "heatmap", "fisher", "total", "mIoU", "F1", "OA")
-    known = [f"val_{name}" for name in (*terms, *(f"IoU_{name}" for name in spec.classes))]
-    if experiment.monitor not in known:
-        raise ConfigError(f"monitor={experiment.monitor!r}: one of {', '.join(known)}")
+    scores = [f"val_{name}" for name in ("mIoU", "F1", "OA")]
+    scores += [f"val_IoU_{name}" for name in spec.classes]
+    losses = [f"val_{name}" for name in terms]
+    if monitor not in scores + losses:
+        raise ConfigError(f"monitor={monitor!r}: one of {', '.join(scores + losses)}")
+    return "max" if monitor in scores else "min"
 
 
-def _checkpointing(folder: Path, experiment: Experiment) -> list[Callback]:
+def _build_trainer(
+    experiment: Experiment,
+    spec: DatasetSpec,
+    device: torch.device,
+    precision: str,
+    checkpointing: list[Callback],
+) -> pl.Trainer:
+    try:
+        return pl.Trainer(
+            max_epochs=experiment.max_epoch,
+            accelerator="gpu" if device.type == "cuda" else "cpu",
+            devices=experiment.devices,
+            num_nodes=experiment.num_nodes,
+            strategy=experiment.strategy,
+            precision=precision,
+            accumulate_grad_batches=experiment.accumulate,
+            gradient_clip_val=experiment.clip_norm,
+            check_val_every_n_epoch=experiment.val_every,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            log_every_n_steps=10,
+            enable_model_summary=False,
+            logger=CSVLogger(LOGS_ROOT, name=f"{spec.name}/{experiment.name}"),
+            callbacks=[*checkpointing, LearningRateMonitor("epoch"), TQDMProgressBar()],
+        )
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ConfigError(
+            f"Lightning refuses devices={experiment.devices!r}, strategy={experiment.strategy!r}, "
+            f"num_nodes={experiment.num_nodes} here: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def _checkpointing(folder: Path, experiment: Experiment, mode: str) -> list[Callback]:
     shared = {
         "dirpath": folder,
         "save_on_train_epoch_end": True,
@@ -144,20 +162,30 @@ def _checkpointing(folder: Path, experiment: Experiment) -> list[Callback]:
         "auto_insert_metric_name": False,
     }
     best = ModelCheckpoint(
-        filename=Path(BEST).stem, monitor=experiment.monitor, mode=experiment.monitor_mode, **shared
+        filename=Path(BEST).stem, monitor=experiment.monitor, mode=mode, **shared
     )
     last = ModelCheckpoint(filename=Path(LAST).stem, **shared)
     return [best, last]
 
 
 def _move_aside(folder: Path) -> None:
-    """Keep an earlier run of the same name under the time it was last written."""
+    """Keep an earlier run of the same name under the time it was last written.
+
+    Raises:
+        OutputError: it cannot be moved.
+    """
     if not folder.is_dir() or not any(folder.iterdir()):
         return
     written = max(path.stat().st_mtime for path in folder.iterdir())
     stamp = datetime.fromtimestamp(written).strftime("%Y%m%d-%H%M%S")
-    kept = folder.with_name(f"{folder.name}-{stamp}")
-    folder.rename(kept)
+    names = (f"{folder.name}-{stamp}" + (f"-{n}" if n else "") for n in range(1000))
+    kept = next(path for name in names if not (path := folder.with_name(name)).exists())
+    try:
+        folder.rename(kept)
+    except OSError as error:
+        raise OutputError(
+            f"cannot move the earlier run {folder} aside: {error.strerror}"
+        ) from error
     print(f"the earlier run in {folder} is kept as {kept}")
 
 
@@ -165,5 +193,11 @@ def _quiet() -> None:
     """Leave out what Lightning says about itself and what no user can act on."""
     torch.set_float32_matmul_precision("high")
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
-    for message in (".*does not have many workers.*", ".*exists and is not empty.*"):
+    for message in (
+        ".*does not have many workers.*",
+        ".*exists and is not empty.*",
+        ".*could not find the monitored key.*",
+        ".*LeafSpec.*",
+        ".*smaller than the logging interval.*",
+    ):
         warnings.filterwarnings("ignore", message)

@@ -97,11 +97,43 @@ def test_settings_from_yaml_and_indices_with_a_palette(own_images):
         ({"classes": ["road", "house"]}, "map each name to its color"),
         ({"unscored": ["rode"]}, "unscored names no class: rode"),
         ({"masks": "rgb"}, "'color' or 'index'"),
+        ({"ignore_colors": 5}, "ignore_colors=5: a list of colors"),
+        ({"val": [1]}, "val=.*: a list of names or patterns"),
+        ({"masks": "index", "ignore_values": 1}, r"ignore_values \[1\] are indices of classes"),
+        ({"std": (0.2, 0.2, 0)}, "std above 0"),
     ],
 )
 def test_contradicting_settings_are_refused(own_images, options, message):
     with pytest.raises(ConfigError, match=message):
         layout(own_images, **options)
+
+
+def test_empty_yaml_settings_are_not_given(own_images):
+    (own_images / "dataset.yaml").write_text("ignore_colors:\nunscored: road\n")
+    own = FolderDataset(own_images, classes=COLORS, val="*_val")
+    assert own.spec.ignore_colors == ()
+    assert own.spec.unscored == ("road",)
+
+
+def test_indices_from_one_are_refused(own_images):
+    mask = own_images / "masks/image_3_val.png"
+    cv2.imwrite(str(mask), np.repeat(np.array([[1, 2]], np.uint8), 20, 0))
+    own = layout(own_images, classes=["road", "house"], masks="index")
+    with pytest.raises(DataError, match=r"50\.0%.*2 \(50\.0%\)"):
+        own.read_mask(mask)
+
+
+def test_masks_of_indices_read_as_colors(own_images):
+    mask = own_images / "masks/image_3_val.png"
+    cv2.imwrite(str(mask), np.ones((40, 50), np.uint8))
+    with pytest.raises(DataError, match="set masks='index'"):
+        layout(own_images).read_mask(mask)
+
+
+def test_hidden_files_are_no_images(own_images):
+    for name in ("._image_0.png", ".image_0.x7f3.png"):
+        (own_images / "images" / name).write_bytes(b"")
+    assert len(layout(own_images).samples("train")) == 3
 
 
 def test_unknown_yaml_settings_are_refused(own_images):

@@ -66,6 +66,7 @@ def test_a_network_for_a_checkpoint_downloads_nothing(config):
         ("lr.start=1", "does not lie in a partial"),
         ("net.topk_ratio=['a']", "net.topk_ratio"),
         ("accelerator=tpu", "one of auto, cpu, gpu, cuda"),
+        ("val_every=3", "val_every=3, but max_epoch=1"),
         ("loss.ignore_index=255", "dataset has ignore_index=6; leave it out"),
     ],
 )
@@ -81,7 +82,10 @@ def test_faulty_overrides(config, override, message):
         ("lr = 1e-4 * (", "line 14: .*never closed"),
         ("lr = rate", r"line 14: NameError\(.*rate"),
         ("net = partial(BiCoR, backbon='resnet18')", "has no parameter 'backbon'"),
-        ("net = 3", "net=3 is not of type"),
+        ("net = 3", "net must say how to build it"),
+        ("net = BiCoR('test_convnext', embed_dim=32)", "net must say how to build it"),
+        ("raise SystemExit(3)", "line 14: SystemExit"),
+        ("lr = float('nan')", "lr=nan: a number above 0"),
     ],
 )
 def test_faulty_configs(config, line, message):
@@ -107,6 +111,52 @@ def test_configs_of_one_name_do_not_meet(tmp_path):
     first = Experiment.load(tmp_path / "a/bicor.py")
     second = Experiment.load(tmp_path / "b/bicor.py")
     assert (first.lr, second.lr) == (1e-3, 2e-3)
+
+
+def test_what_a_config_imports_is_no_setting(config):
+    lines = "from __future__ import annotations\nfrom math import sqrt\nimport math\n"
+    config.write_text(
+        lines + FOLDER_CONFIG + "\ndef helper():\n    return sqrt(2)\nlr = helper()\n"
+    )
+    assert Experiment.load(config).lr == 2**0.5
+
+
+def test_partials_that_lack_or_exceed_parameters(config):
+    config.write_text(FOLDER_CONFIG + "\ndataset = partial(FolderDataset)\n")
+    with pytest.raises(ConfigError, match=r"dataset: FolderDataset: missing .* 'root'"):
+        Experiment.load(config).build_dataset()
+    config.write_text(FOLDER_CONFIG + "\nnet = partial(BiCoR, 'test_convnext', 2)\n")
+    with pytest.raises(ConfigError, match=r"net: BiCoR: multiple values .* 'num_classes'"):
+        Experiment.load(config).build_net(VAIHINGEN)
+
+
+def test_bands_of_network_and_dataset_must_agree(config):
+    experiment = Experiment.load(config, ["net.in_chans=4"])
+    with pytest.raises(ConfigError, match=r"net\.in_chans=4, but the dataset has in_chans=3"):
+        experiment.build_net(VAIHINGEN)
+
+
+def test_classes_and_functions_without_partial(config):
+    config.write_text(
+        FOLDER_CONFIG
+        + """
+import torch
+
+class Mine(torch.nn.Module):
+    def __init__(self, **settings):
+        super().__init__()
+        self.settings = settings
+
+net = Mine
+
+def loss(ignore_index: int, weight: float = 1.0):
+    return torch.nn.CrossEntropyLoss(ignore_index=ignore_index)
+"""
+    )
+    experiment = Experiment.load(config, ["net.width=3", "loss.weight=2"])
+    settings = experiment.build_net(VAIHINGEN, pretrained=False).settings
+    assert settings == {"width": 3, "num_classes": 6, "in_chans": 3, "pretrained": False}
+    assert experiment.build_loss(VAIHINGEN).ignore_index == 6
 
 
 def test_a_loss_and_a_network_of_ones_own(config):

@@ -62,12 +62,54 @@ def test_unlisted_colors(own):
     mask = cv2.imread(str(path))
     mask[:10] = (3, 2, 1)
     cv2.imwrite(str(path), mask)
-    refused(own, "scene_000.png: 10.4%", "(1, 2, 3)", "does not list")
+    refused(own, "scene_000.png: 10.4%", "[1, 2, 3]", "does not list")
     mask[1:10] = cv2.imread(str(own / "data/own/masks/scene_002.png"))[1:10]
     mask[0, 50:] = 0
     cv2.imwrite(str(path), mask)
     result = run_script(own, "train.py", "-c", "bicor.py")
     assert result.status == 0, result.error
+
+
+def test_image_of_16_bits(own):
+    path = own / "data/own/images/scene_002.jpg"
+    image = cv2.imread(str(path)).astype(np.uint16) * 16
+    path.unlink()
+    cv2.imwrite(str(path.with_suffix(".png")), image)
+    refused(own, "scene_002.png", "16")
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("train_batch_size=99", ["train_batch_size=99", "an epoch has only 4"]),
+        ("loss.fisher_weight=[0.1]", ["lists 1 weights", "2 HBIS layers"]),
+        ("monitor=val_mIuO", ["monitor='val_mIuO'", "val_mIoU", "val_IoU_Tree", "val_fisher"]),
+        ("precision=16bit", ["precision='16bit'", "bf16-mixed"]),
+        ("strategy=dpp", ["strategy='dpp'"]),
+        ("devices=0", ["devices=0"]),
+        ("name=../../up", ["name='../../up'"]),
+    ],
+)
+def test_settings_that_cannot_work_leave_an_earlier_run_alone(own, override, words):
+    folder = own / "model_weights/own/bicor"
+    folder.mkdir(parents=True)
+    (folder / "best.ckpt").write_bytes(b"of an earlier run")
+    refused(own, *words, arguments=("-c", "bicor.py", override))
+
+
+def test_nothing_to_resume(own):
+    refused(own, "no checkpoint model_weights/own/bicor/last.ckpt", "train without --resume",
+            arguments=("-c", "bicor.py", "--resume", "auto"))  # fmt: skip
+    (own / "cut.ckpt").write_bytes(b"PK\x03\x04 cut off")
+    refused(own, "cut.ckpt cannot be read",
+            arguments=("-c", "bicor.py", "--resume", "cut.ckpt", "max_epoch=2"))  # fmt: skip
+
+
+def test_output_folder_that_is_a_file(trained, own):
+    checkpoint = trained[0] / "model_weights/own/bicor/best.ckpt"
+    (own / "out").write_text("mine")
+    arguments = ("-c", "bicor.py", "-o", "out", "--ckpt", checkpoint)
+    refused(own, "cannot write out/masks", script="test.py", arguments=arguments)
 
 
 @pytest.mark.parametrize("kind", ["truncated", "text"])
@@ -138,6 +180,12 @@ def test_patch_split_refuses_unlisted_colors_and_lone_tiles(tmp_path):
     arguments = ("--img-dir", "images", "--mask-dir", "masks", "--split-size", 64, "--stride", 64)
     arguments += ("--output-img-dir", "out/i", "--output-mask-dir", "out/m")
     script = {"script": "tools/vaihingen_patch_split.py", "arguments": arguments}
-    refused(tmp_path, "area1.tif: 100.0%", "(77, 77, 77)", **script)
+    colored = np.full((80, 90, 3), 255, np.uint8)
+    for name, folder in folders.items():
+        mask = gray if name == "images" else colored
+        cv2.imwrite(str(folder / "top_mosaic_09cm_area0.tif"), mask)
+    refused(tmp_path, "area1.tif: 100.0%", "[77, 77, 77]", **script)
+    for folder in folders.values():
+        (folder / "top_mosaic_09cm_area0.tif").unlink()
     (folders["masks"] / "top_mosaic_09cm_area1.tif").rename(folders["masks"] / "other.tif")
     refused(tmp_path, "top_mosaic_09cm_area1", "other", **script)

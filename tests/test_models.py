@@ -86,10 +86,18 @@ def test_pretrained_weights_from_a_local_file(tmp_path):
 def test_a_file_without_the_weights_is_refused(tmp_path):
     path = tmp_path / "weights.pth"
     path.write_bytes(b"no weights at all")
-    with pytest.raises(WeightsError, match=r"weights\.pth does not hold readable weights"):
+    with pytest.raises(WeightsError, match=r"weights\.pth does not hold the weights"):
         BiCoR("test_convnext", pretrained=str(path))
     with pytest.raises(WeightsError, match="no file"):
         BiCoR("test_convnext", pretrained=str(tmp_path / "none.pth"))
+
+
+@pytest.mark.parametrize("other", ["test_convnext", "resnet34"])
+def test_a_file_with_the_weights_of_another_network_is_refused(tmp_path, other):
+    path = tmp_path / "weights.pth"
+    torch.save(timm.create_model(other).state_dict(), path)
+    with pytest.raises(WeightsError, match="does not hold the weights of 'resnet18'"):
+        BiCoR("resnet18", embed_dim=32, pretrained=str(path))
 
 
 def test_unreachable_hub_names_the_two_other_ways(monkeypatch):
@@ -124,3 +132,16 @@ def test_images_below_32_pixels_are_refused():
     net = BiCoR("test_convnext", num_classes=2, embed_dim=32)
     with pytest.raises(ValueError, match="31x40 pixels: BiCoR needs at least 32x32"):
         net(torch.randn(1, 3, 31, 40))
+
+
+def test_input_scale_resizes_before_and_after():
+    torch.manual_seed(0)
+    net = BiCoR("test_convnext", num_classes=3, embed_dim=32).eval()
+    x = torch.randn(1, 3, 96, 128)
+    small = torch.nn.functional.interpolate(x, (48, 64), mode="bilinear", antialias=True)
+    expected = torch.nn.functional.interpolate(net(small).logits, (96, 128), mode="bilinear")
+    net.input_scale = 0.5
+    out = net(x)
+    torch.testing.assert_close(out.logits, expected)
+    assert out.heatmaps[0].shape == (1, 3, 12, 16)
+    assert net.train()(x[..., :33, :37]).aux_logits.shape == (1, 3, 33, 37)

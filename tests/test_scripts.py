@@ -105,7 +105,10 @@ def test_testing_scores_exactly_the_pixels_of_the_source_masks(demo, demo_run):
     iou = counts.diagonal() / (counts.sum(0) + counts.sum(1) - counts.diagonal())
     assert results["mIoU"] == pytest.approx(np.nanmean(iou[:5]))
     assert results["OA"] == pytest.approx(counts.trace() / counts.sum())
-    assert results["tta"] == {"name": "d4", "passes": 2 * 2 * 2 * 5}
+    assert results["tta"]["passes"] == 2 * 2 * 2 * 5
+    assert results["tta"]["scales"] == [0.5, 0.75, 1.0, 1.25, 1.5]
+    assert results["images_of_the_validation"] == 0
+    assert results["checkpoint"]["epoch"] == 1
     checkpoint = demo / "model_weights/demo/bicor/best.ckpt"
     assert results["checkpoint"]["sha256"] == file_hash(checkpoint)
     for word in ("ImSurf", "Clutter", "mean over scored classes", "overall accuracy"):
@@ -145,6 +148,21 @@ def test_data_tools_give_the_same_bytes_twice(demo):
     assert files_of(demo / "data") == before
 
 
+def test_another_stride_replaces_the_patches_of_the_same_tiles(demo, tmp_path):
+    folders = ("--output-img-dir", "images", "--output-mask-dir", "masks")
+    source = ("--img-dir", demo / "data/demo/test_images")
+    source += ("--mask-dir", demo / "data/demo/test_masks")
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks/top_mosaic_09cm_area99_0_0.png").write_bytes(b"of another tile")
+    counts = {}
+    for stride in (64, 128):
+        succeed(tmp_path, *SPLIT, *source, *folders, "--stride", stride)
+        counts[stride] = len(list((tmp_path / "images").iterdir()))
+        assert len(list((tmp_path / "masks").iterdir())) == counts[stride] + 1
+    assert counts[64] > counts[128] == 2 * 2 * 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["images", "masks"]
+
+
 def test_eroded_and_colored_masks(demo, tmp_path):
     arguments = ("--img-dir", demo / "data/demo/test_images", "--output-img-dir", "images")
     arguments += ("--mode", "val", "--stride", 128)
@@ -166,7 +184,6 @@ def test_eroded_and_colored_masks(demo, tmp_path):
 def test_a_second_run_keeps_the_first_and_resume_goes_on(trained):
     root, first = trained
     folder = root / "model_weights/own/bicor"
-    old = file_hash(folder / "best.ckpt")
     assert "best checkpoint: model_weights/own/bicor/best.ckpt" in first.out
     resumed = succeed(root, "train.py", "-c", "bicor.py", "max_epoch=2", "--resume", "auto")
     assert "epoch 2 of 2" in resumed.out
@@ -181,7 +198,6 @@ def test_a_second_run_keeps_the_first_and_resume_goes_on(trained):
     (kept,) = folder.parent.glob("bicor-*")
     assert str(kept.relative_to(root)) in again.out
     assert file_hash(kept / "best.ckpt") == before
-    assert old
 
 
 def test_own_images_are_tested_whole(trained):
@@ -189,7 +205,9 @@ def test_own_images_are_tested_whole(trained):
     result = succeed(root, "test.py", "-c", "bicor.py", "-o", "out", "-t", "lr")
     results = json.loads((root / "out/results.json").read_text())
     assert results["images"] == 2
-    assert results["tta"] == {"name": "lr", "passes": 4}
+    assert (results["tta"]["name"], results["tta"]["passes"]) == ("lr", 4)
+    assert results["images_of_the_validation"] == 2
+    assert "2 of these images also chose the best checkpoint" in result.out
     assert sorted(p.name for p in (root / "out/masks").iterdir()) == [
         "scene_001_val.png",
         "scene_005_val.png",

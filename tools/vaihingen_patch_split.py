@@ -7,7 +7,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from network.cli import patch_split_parser, reports_faults, run_patch_split
+from network.cli import reports_faults
+from network.cli.patch_split import patch_split_parser, run_patch_split
 from network.datasets.catalog import VAIHINGEN
 from network.datasets.isprs import pair_vaihingen_tiles
 

@@ -4,15 +4,18 @@ from functools import partial
 
 from network.datasets.isprs import VaihingenDataset
 from network.datasets.transforms import TrainTransform
+from network.losses import BiCoRLoss
 from network.models import BiCoR
 
 dataset = partial(VaihingenDataset, root="data/demo", patch_size=512, name="demo")
-net = partial(BiCoR, backbone="resnet18", embed_dim=64, num_hbis=2)
+net = partial(BiCoR, backbone="resnet18", embed_dim=192, num_hbis=2)
+loss = partial(BiCoRLoss, heatmap_weight=0.5)
 transform = partial(TrainTransform, crop_size=256, scales=(0.75, 1.0, 1.25))
 
 max_epoch = 12
 train_batch_size = 8
 repeat = 4
-lr = 1e-3
-warmup_epoch = 0.5
+lr = 3e-3
+warmup_epoch = 1.0
+precision = "bf16-where-native"
 monitor = "val_F1"

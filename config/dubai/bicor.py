@@ -4,6 +4,7 @@ from functools import partial
 
 from network.datasets.folder import FolderDataset
 from network.datasets.transforms import TrainTransform
+from network.losses import BiCoRLoss
 from network.models import BiCoR
 
 dataset = partial(
@@ -20,13 +21,14 @@ dataset = partial(
     val="*_part007",
     cache=True,
 )
-net = partial(BiCoR, backbone="resnet18", embed_dim=128, num_hbis=2)
-transform = partial(TrainTransform, crop_size=256, scales=(0.5, 0.75, 1.0))
+net = partial(BiCoR, backbone="resnet18", embed_dim=256, num_hbis=2, input_scale=2 / 3)
+loss = partial(BiCoRLoss, heatmap_weight=0.5)
+transform = partial(TrainTransform, crop_size=384, scales=(0.55, 0.75, 1.0))
 
-max_epoch = 25
-repeat = 5
-warmup_epoch = 1.0
+max_epoch = 14
+repeat = 10
 train_batch_size = 8
-lr = 1e-3
-precision = "bf16-mixed"
+lr = 3e-3
+warmup_epoch = 1.0
+precision = "bf16-where-native"
 monitor = "val_mIoU"

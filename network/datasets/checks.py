@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
-from network.datasets.files import check_decodes, image_size
+from network.datasets.files import check_decodes, check_rgb, image_size
 from network.datasets.segmentation import DatasetLayout, Sample, size_fault
 from network.errors import DataError
+
+MIN_SIDE = 32
 
 
 def check_sizes(samples: Sequence[Sample]) -> None:
@@ -31,8 +33,9 @@ def check_contents(layout: DatasetLayout, samples: Sequence[Sample]) -> None:
 
     def check(sample: Sample) -> None:
         _check_size(sample)
-        check_decodes(sample.image)
-        check_decodes(sample.mask)
+        check_rgb(sample.image)
+        if layout.masks == "color":
+            check_decodes(sample.mask)
         layout.read_mask(sample.mask)
 
     _check_all(samples, check, "images and masks")
@@ -42,6 +45,11 @@ def _check_size(sample: Sample) -> None:
     image, mask = image_size(sample.image), image_size(sample.mask)
     if image != mask:
         raise size_fault(sample, image, mask)
+    if min(image) < MIN_SIDE:
+        raise DataError(
+            f"{sample.image} is {image[1]}x{image[0]} pixels; at least {MIN_SIDE}x{MIN_SIDE} are "
+            "needed"
+        )
 
 
 def _check_all(samples: Sequence[Sample], check: Callable[[Sample], None], what: str) -> None:

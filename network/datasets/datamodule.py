@@ -11,6 +11,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, default_collate
 
+from network.datasets.files import image_size
 from network.datasets.segmentation import DatasetLayout, SegmentationDataset, Transform
 from network.errors import ConfigError, DataError
 
@@ -105,6 +106,20 @@ class SegmentationDataModule(pl.LightningDataModule):
         if stage == "test":
             self.test = SegmentationDataset(self.layout, "test")
 
+    def check_batches(self) -> None:
+        """Refuse batches that cannot be put together.
+
+        Raises:
+            ConfigError: fewer images than a batch or than processes, or images of different sizes
+                in one validation batch.
+        """
+        self.train_dataloader()
+        if self.val_batch_size > 1 and len({image_size(s.image) for s in self.val.samples}) > 1:
+            raise ConfigError(
+                f"val_batch_size={self.val_batch_size}, but the validation images differ in size; "
+                "set val_batch_size=1"
+            )
+
     def train_dataloader(self) -> DataLoader:
         """Shuffled, without the last incomplete batch."""
         sampler = EpochSampler(len(self.train), self.repeat, self.seed)
@@ -160,7 +175,7 @@ def _collate(items: list[dict]) -> dict:
     if len(sizes) > 1:
         raise DataError(
             f"images of different sizes in one batch ({', '.join(i['name'] for i in items)}): "
-            "set val_batch_size=1"
+            "validate with val_batch_size=1, and let training augmentations keep the size"
         )
     return default_collate(items)
 

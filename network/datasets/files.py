@@ -1,21 +1,25 @@
-"""Image files: reading, and writing whole or not at all."""
+"""Files: reading images, and writing whole or not at all."""
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from network.errors import DataError, MissingDataError
+from network.errors import DataError, MissingDataError, OutputError
 
 Image.MAX_IMAGE_PIXELS = None
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp")
+
+_DECODING_ERRORS = (OSError, UnidentifiedImageError, SyntaxError, ValueError, MemoryError)
 
 
 def list_images(folder: str | Path) -> list[Path]:
@@ -27,7 +31,13 @@ def list_images(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise MissingDataError(f"no folder {folder}")
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+    paths = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and not path.name.startswith(".")
+        and path.is_file()
+    )
     if not paths:
         raise MissingDataError(f"no image in {folder} (looked for {', '.join(IMAGE_SUFFIXES)})")
     return paths
@@ -39,7 +49,10 @@ def read_rgb(path: str | Path) -> np.ndarray:
     Raises:
         DataError: not a readable image.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    try:
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        image = None
     if image is None:
         raise DataError(f"cannot read {path} as an image: damaged, or not an image; replace it")
     return image
@@ -54,7 +67,7 @@ def read_indices(path: str | Path) -> np.ndarray:
     Raises:
         DataError: not readable, or more than one channel.
     """
-    values = _decode(path)
+    values = check_decodes(path)
     if values.ndim != 2:
         raise DataError(
             f"{path} has {values.shape[2]} channels, but masks of class indices have one; "
@@ -72,17 +85,35 @@ def image_size(path: str | Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             return image.height, image.width
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+    except _DECODING_ERRORS as error:
         raise _unreadable(path, error) from error
 
 
-def check_decodes(path: str | Path) -> None:
+def check_decodes(path: str | Path) -> np.ndarray:
     """Decode a whole file: OpenCV fills what a truncated file lacks with gray, Pillow refuses.
+
+    Returns:
+        the values as they are stored, [H, W] or [H, W, bands].
 
     Raises:
         DataError: not a readable image.
     """
-    _decode(path)
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image)
+    except _DECODING_ERRORS as error:
+        raise _unreadable(path, error) from error
+
+
+def check_rgb(path: str | Path) -> None:
+    """Decode a whole image that is to be read by ``read_rgb``.
+
+    Raises:
+        DataError: not a readable image, or more than 8 bits a band.
+    """
+    values = check_decodes(path)
+    if values.dtype not in (np.uint8, bool):
+        raise DataError(f"{path} has {values.dtype} values; convert it to 8-bit RGB")
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
@@ -91,7 +122,7 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     Shapes: uint8 RGB [H, W, 3] or gray [H, W].
 
     Raises:
-        DataError: the folder cannot be written.
+        OutputError: the folder cannot be written.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -107,12 +138,19 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
         temporary.write_bytes(data.tobytes())
 
 
+def write_json(path: str | Path, content: dict[str, Any]) -> None:
+    """Write a JSON file whole or not at all; NaN becomes null."""
+    text = json.dumps(_without_nan(content), indent=2, allow_nan=False)
+    with replacing(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its place when the block ends without a fault.
 
     Raises:
-        DataError: the file cannot be written there.
+        OutputError: the file cannot be written there.
     """
     path = Path(path)
     try:
@@ -122,14 +160,14 @@ def replacing(path: str | Path) -> Iterator[Path]:
         )
         os.close(handle)
     except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}") from error
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
     temporary = Path(name)
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}") from error
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -140,12 +178,12 @@ def _umask() -> int:
     return mask
 
 
-def _decode(path: str | Path) -> np.ndarray:
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        raise _unreadable(path, error) from error
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and value != value else value
 
 
 def _unreadable(path: str | Path, error: Exception) -> DataError:

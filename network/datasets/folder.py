@@ -16,6 +16,7 @@ from network.errors import ConfigError, DataError, MissingDataError
 
 MAX_CLASSES = 250
 SETTINGS_FILE = "dataset.yaml"
+_KINDS = {str: "names or patterns", int: "whole numbers", list: "colors such as [0, 0, 0]"}
 _SHARED_SETTINGS = ("classes", "ignore_colors", "ignore_values", "unscored", "masks", "val", "test")
 
 
@@ -72,16 +73,24 @@ class FolderDataset(DatasetLayout):
         self.masks = settings.get("masks", "color")
         if self.masks not in ("color", "index"):
             raise ConfigError(f"masks={self.masks!r}: 'color' or 'index'")
-        self.ignore_values = tuple(settings.get("ignore_values", ()))
-        self.val = _patterns(settings.get("val"))
-        self.test = _patterns(settings.get("test"))
+        self.val = _list_of(str, settings, "val")
+        self.test = _list_of(str, settings, "test")
         names, palette = _classes(settings["classes"], self.masks)
+        self.ignore_values = _list_of(int, settings, "ignore_values")
+        confused = [value for value in self.ignore_values if 0 <= value < len(names)]
+        if confused:
+            raise ConfigError(f"ignore_values {confused} are indices of classes")
+        if not len(mean) == len(std) == 3 or min(std) <= 0:
+            raise ConfigError(f"mean={mean}, std={std}: three numbers each, std above 0")
         self.spec = DatasetSpec(
             name=name or self.root.resolve().name,
             classes=names,
             palette=palette,
-            ignore_colors=tuple(_color("ignore", c) for c in settings.get("ignore_colors", ())),
-            unscored=tuple(settings.get("unscored", ())),
+            ignore_colors=tuple(
+                _color("ignore_colors", color)
+                for color in _list_of(list, settings, "ignore_colors")
+            ),
+            unscored=_list_of(str, settings, "unscored"),
             mean=tuple(mean),
             std=tuple(std),
         )
@@ -132,7 +141,7 @@ class FolderDataset(DatasetLayout):
                     f"{path} has unknown settings: {', '.join(sorted(map(str, unknown)))}; "
                     f"known are {', '.join(_SHARED_SETTINGS)}"
                 )
-        settings = stored | given
+        settings = {k: v for k, v in (stored | given).items() if v is not None}
         if "classes" not in settings:
             if not self.root.is_dir():
                 raise MissingDataError(f"no folder {self.root}")
@@ -140,10 +149,14 @@ class FolderDataset(DatasetLayout):
         return settings
 
 
-def _patterns(value: str | Sequence[str] | None) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(value)
+def _list_of(kind: type, settings: Mapping[str, Any], name: str) -> tuple:
+    """A setting that is a list; a single string or number stands for a list of one."""
+    value = settings.get(name, ())
+    values = [value] if isinstance(value, str | int) else value
+    accepted = (list, tuple) if kind is list else kind
+    if not isinstance(values, list | tuple) or not all(isinstance(v, accepted) for v in values):
+        raise ConfigError(f"{name}={value!r}: a list of {_KINDS[kind]}")
+    return tuple(values)
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

@@ -34,6 +34,7 @@ class VaihingenDataset(DatasetLayout):
         val_tiles: Sequence[str] = VAIHINGEN_VAL_TILES,
         name: str = VAIHINGEN.name,
     ) -> None:
+        self.ignore_values = (VAIHINGEN.ignore_index,)
         self.spec = replace(VAIHINGEN, name=name)
         self.root = Path(root)
         self.patch_size = patch_size

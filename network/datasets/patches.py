@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -13,11 +14,11 @@ from tqdm import tqdm
 
 from network.datasets.catalog import DatasetSpec
 from network.datasets.checks import check_sizes
-from network.datasets.colors import UNKNOWN, decode_colors, encode_colors
+from network.datasets.colors import decode_colors, encode_colors
 from network.datasets.files import read_rgb, write_image
-from network.datasets.segmentation import MAX_UNKNOWN_SHARE, Sample, unknown_fault
+from network.datasets.segmentation import Sample, ignore_unknown
 from network.datasets.windows import Window, windows
-from network.errors import ConfigError, DataError
+from network.errors import ConfigError, DataError, OutputError, UserError
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,7 @@ class PatchSplit:
     def _read(self, tile: Sample) -> tuple[np.ndarray, np.ndarray, float]:
         image, colors = read_rgb(tile.image), read_rgb(tile.mask)
         mask = encode_colors(colors, self.spec)
-        is_unknown = mask == UNKNOWN
-        unknown = float(is_unknown.mean())
-        if unknown > MAX_UNKNOWN_SHARE:
-            raise unknown_fault(tile.mask, colors[is_unknown], unknown, "color")
-        mask[is_unknown] = self.spec.ignore_index
+        unknown = ignore_unknown(tile.mask, mask, colors, self.spec.ignore_index)
         if self.eroded and not (mask == self.spec.ignore_index).any():
             raise DataError(f"{tile.mask} is no eroded mask: none of its pixels is a boundary")
         if self.scale != 1:
@@ -85,7 +82,10 @@ class PatchSplit:
 
 
 def split_tiles(tiles: Sequence[Sample], how: PatchSplit, processes: int) -> int:
-    """Cut tiles, one process a tile at a time, and say what was found.
+    """Cut tiles, each in one process, and say what was found.
+
+    Patches are written aside and take their places when all tiles are cut, so that a fault leaves
+    the folders as they were. Earlier patches of the same tiles are replaced, whatever their number.
 
     Returns:
         number of patches.
@@ -93,26 +93,57 @@ def split_tiles(tiles: Sequence[Sample], how: PatchSplit, processes: int) -> int
     Raises:
         ConfigError: sizes that leave gaps.
         DataError: see ``PatchSplit.split``.
+        OutputError: folders that cannot be written.
     """
-    if how.size < 32 or not 1 <= how.stride <= how.size or how.scale <= 0:
+    if how.size < 32 or not 1 <= how.stride <= how.size or not 0 < how.scale <= 16:
         raise ConfigError(
             f"--split-size {how.size} --stride {how.stride} --val-scale {how.scale}: the size must "
             "be at least 32, the stride from 1 to the size, the scale above 0"
         )
     check_sizes(tiles)
+    folders = (how.image_folder, how.mask_folder)
+    aside = [folder.with_name(f".{folder.name}.partial") for folder in folders]
+    try:
+        _remove(aside)
+        writer = replace(how, image_folder=aside[0], mask_folder=aside[1])
+        count = _split_all(tiles, writer, processes)
+        for source, target in zip(aside, folders, strict=True):
+            _publish(source, target, tiles)
+    except UserError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write {error.filename}: {error.strerror}") from error
+    finally:
+        _remove(aside)
+    return count
+
+
+def _split_all(tiles: Sequence[Sample], how: PatchSplit, processes: int) -> int:
     total = 0
     with ProcessPoolExecutor(processes) as pool:
-        results = tqdm(
-            zip(tiles, pool.map(how.split, tiles), strict=True),
-            total=len(tiles),
-            desc="splitting",
-            unit="tile",
-        )
-        for tile, (count, unknown) in results:
+        bar = tqdm(pool.map(how.split, tiles), total=len(tiles), desc="splitting", unit="tile")
+        for tile, (count, unknown) in zip(tiles, bar, strict=True):
             total += count
             if unknown:
-                results.write(f"{tile.mask}: {unknown:.3%} in unlisted colors, ignored")
+                bar.write(f"{tile.mask}: {unknown:.3%} in unlisted colors, ignored")
     return total
+
+
+def _publish(source: Path, target: Path, tiles: Sequence[Sample]) -> None:
+    """Move patches into place; earlier ones of these tiles that are not among them are removed."""
+    target.mkdir(parents=True, exist_ok=True)
+    names = {tile.name for tile in tiles}
+    new = {path.name for path in source.iterdir()}
+    for path in target.iterdir():
+        if path.stem.rsplit("_", 2)[0] in names and path.name not in new:
+            path.unlink()
+    for name in sorted(new):
+        (source / name).replace(target / name)
+
+
+def _remove(folders: Sequence[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _cut(array: np.ndarray, window: Window, **padding) -> np.ndarray:

@@ -96,8 +96,7 @@ class DatasetLayout(ABC):
     Attributes:
         spec: classes, colors, scored classes.
         masks: ``color`` (RGB palette) or ``index`` (class indices, single channel).
-        ignore_values: values that count as no class in masks of indices, beside
-            ``spec.ignore_index``.
+        ignore_values: values that count as no class in masks of indices.
         cache: keep decoded samples in memory (of every loading process).
     """
 
@@ -130,16 +129,11 @@ class DatasetLayout(ABC):
         else:
             raw = read_indices(path)
             mask = self._encode_indices(raw)
-        unknown = mask == UNKNOWN
-        share = unknown.mean()
-        if share > MAX_UNKNOWN_SHARE:
-            raise unknown_fault(path, raw[unknown], share, self.masks)
-        if share:
-            mask[unknown] = self.spec.ignore_index
+        ignore_unknown(path, mask, raw, self.spec.ignore_index)
         return mask
 
     def _encode_indices(self, raw: np.ndarray) -> np.ndarray:
-        known = raw <= self.spec.ignore_index
+        known = raw < self.spec.num_classes
         mask = np.where(known, raw, UNKNOWN).astype(np.uint8)
         mask[np.isin(raw, self.ignore_values)] = self.spec.ignore_index
         return mask
@@ -157,8 +151,9 @@ def pair_files(
     mask_of = {path.stem.removesuffix(mask_suffix): path for path in masks}
     for paths, by_stem in ((images, image_of), (masks, mask_of)):
         if len(by_stem) < len(paths):
-            twice = [path.name for path in paths if path not in by_stem.values()]
-            raise DataError(f"two files of one name in {paths[0].parent}: {listed(twice)}")
+            kept = set(by_stem.values())
+            twice = sorted({path.stem for path in paths if path not in kept})
+            raise DataError(f"several files of one name in {paths[0].parent}: {listed(twice)}")
     lonely = [
         f"{len(names)} {kind} in {paths[0].parent} without {other} of the same name in "
         f"{others[0].parent}: {listed(sorted(names))}"
@@ -197,24 +192,42 @@ def size_fault(sample: Sample, image: Sequence[int], mask: Sequence[int]) -> Dat
     )
 
 
-def unknown_fault(path: Path, values: np.ndarray, share: float, masks: str) -> DataError:
-    """The fault of a mask with too many unlisted values.
+def ignore_unknown(path: Path, mask: np.ndarray, raw: np.ndarray, ignore_index: int) -> float:
+    """Set the pixels of a mask that are ``UNKNOWN`` to ignore, in place.
 
     Args:
         path: of the mask.
-        values: the unlisted ones, [n, 3] or [n].
-        share: of the mask's pixels that they are.
-        masks: ``color`` or ``index``.
+        mask: class indices uint8 [H, W].
+        raw: what was read: RGB [H, W, 3], or indices [H, W].
+        ignore_index: value of ignored pixels.
+
+    Returns:
+        share of the pixels that were unknown.
+
+    Raises:
+        DataError: more than 1% were; their commonest values are named.
     """
+    unknown = mask == UNKNOWN
+    share = float(unknown.mean())
+    if share > MAX_UNKNOWN_SHARE:
+        raise _unknown_fault(path, raw[unknown], share)
+    mask[unknown] = ignore_index
+    return share
+
+
+def _unknown_fault(path: Path, values: np.ndarray, share: float) -> DataError:
     found, counts = np.unique(values, axis=0, return_counts=True)
-    order = np.argsort(-counts)[:5]
-    what = "colors" if masks == "color" else "values"
     commonest = ", ".join(
-        f"{tuple(v.tolist()) if v.ndim else v.item()} ({counts[i] / len(values) * share:.1%})"
-        for i, v in ((i, found[i]) for i in order)
+        f"{found[i].tolist()} ({counts[i] / len(values) * share:.1%})"
+        for i in np.argsort(-counts)[:5]
     )
+    what, advice = "values", "or mend the mask"
+    if found.ndim == 2:
+        what, advice = "colors", "or use a lossless mask"
+        if (found == found[:, :1]).all():
+            advice = "or set masks='index' if the masks hold class indices"
     return DataError(
         f"{path}: {share:.1%} of its pixels have {what} that the dataset does not list "
         f"(at most {MAX_UNKNOWN_SHARE:.0%} is tolerated), the commonest {commonest}. List them as "
-        f"a class or as ignored, or use a lossless mask"
+        f"a class or as ignored, {advice}"
     )

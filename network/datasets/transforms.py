@@ -32,7 +32,8 @@ class TrainTransform:
         mosaic: probability.
         max_class_share: above it a window is drawn again.
         redraws: how often at most.
-        augmentations: albumentations transforms on top of flips and rotations by 90 degrees.
+        augmentations: albumentations transforms on top of flips and rotations by 90 degrees; those
+            that fill pixels need ``fill_mask=ignore_index``, or the fill counts as class 0.
     """
 
     def __init__(

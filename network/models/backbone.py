@@ -119,6 +119,9 @@ def _create_pyramid(name: str, pretrained: bool | str | Path, in_chans: int) -> 
             raise WeightsError(f"no file with pretrained weights at {path}")
         options["pretrained_cfg_overlay"] = {"file": str(path)}
     try:
+        if "pretrained_cfg_overlay" in options:
+            # timm loads a pyramid from whatever fits; the whole network, less its classifier, must.
+            timm.create_model(name, num_classes=0, **options | {"features_only": False})
         try:
             # Networks with a fixed image size (swin) take any size with this; others lack it.
             return timm.create_model(name, strict_img_size=False, **options)
@@ -137,5 +140,5 @@ def _explained(error: Exception, name: str, pretrained: bool | str | Path) -> Us
             "downloaded elsewhere; net.pretrained=False starts from random weights"
         )
     if pretrained:
-        return WeightsError(f"{pretrained} does not hold readable weights of {name!r} ({reason})")
+        return WeightsError(f"{pretrained} does not hold the weights of {name!r} ({reason})")
     return ConfigError(f"timm cannot build a feature pyramid of {name!r}: {reason}")

@@ -23,8 +23,8 @@ class BiCoROutput(NamedTuple):
     Attributes:
         logits: [B, N, H, W].
         aux_logits: [B, N, H, W] in training mode, None in evaluation mode.
-        heatmaps: one [B, N, ceil(H/4), ceil(W/4)] per HBIS layer; logits, sigmoid gives the
-            heatmap.
+        heatmaps: one [B, N, ceil(H/4), ceil(W/4)] per HBIS layer (of the resized image, where
+            there is an ``input_scale``); logits, sigmoid gives the heatmap.
         class_embeddings: one [B, N, C] per HBIS layer.
     """
 
@@ -70,6 +70,8 @@ class BiCoR(nn.Module):
         temperature: of the softmax over classes in CE2F.
         pretrained: backbone weights: False, True (timm's hub), or the path of a local file.
         in_chans: bands of the input image.
+        input_scale: the image is resized by it before the encoder and the logits are resized back;
+            below 1 for imagery that is finer than its labels, or to save time.
 
     Raises:
         ConfigError: a value out of its range, or a backbone that does not fit.
@@ -88,11 +90,13 @@ class BiCoR(nn.Module):
         temperature: float = 1.0,
         pretrained: bool | str | Path = False,
         in_chans: int = 3,
+        input_scale: float = 1.0,
     ) -> None:
         super().__init__()
         _check(num_classes >= 2, f"num_classes={num_classes}: at least 2")
         _check(embed_dim >= 16 and embed_dim % 16 == 0, f"embed_dim={embed_dim}: a multiple of 16")
         _check(num_hbis >= 1, f"num_hbis={num_hbis}: at least 1")
+        _check(0 < input_scale <= 4, f"input_scale={input_scale}: above 0, at most 4")
         _check(temperature > 0, f"temperature={temperature}: above 0")
         ratios = [topk_ratio] * num_hbis if isinstance(topk_ratio, int | float) else [*topk_ratio]
         _check(
@@ -102,6 +106,7 @@ class BiCoR(nn.Module):
         _check(all(0 < r <= 1 for r in ratios), f"topk_ratio={topk_ratio}: above 0, at most 1")
 
         self.num_classes = num_classes
+        self.input_scale = input_scale
         self.encoder = Encoder(backbone, embed_dim, pretrained, in_chans)
         self.class_embeddings = nn.Parameter(torch.empty(num_classes, embed_dim))
         nn.init.trunc_normal_(self.class_embeddings, std=0.02)
@@ -122,6 +127,18 @@ class BiCoR(nn.Module):
             raise ValueError(
                 f"image of {height}x{width} pixels: BiCoR needs at least {MIN_SIZE}x{MIN_SIZE}"
             )
+        if self.input_scale == 1:
+            return self._segment(x)
+        size = [max(MIN_SIZE, round(side * self.input_scale)) for side in (height, width)]
+        out = self._segment(F.interpolate(x, size, mode="bilinear", antialias=True))
+        logits, aux_logits = (
+            None if y is None else F.interpolate(y, (height, width), mode="bilinear")
+            for y in (out.logits, out.aux_logits)
+        )
+        return out._replace(logits=logits, aux_logits=aux_logits)
+
+    def _segment(self, x: Tensor) -> BiCoROutput:
+        height, width = x.shape[-2:]
         f0 = self.encoder(_pad_to_multiple(x, STRIDES[-1]))
         batch, _, h, w = f0.shape
 

@@ -162,7 +162,7 @@ class CE2F(nn.Module):
 
 
 class HBIS(nn.Module):
-    """Heatmap-driven bidirectional information synergy: heatmaps, then F2CE, then CE2F.
+    """Heatmap-driven Bidirectional Information Synergy: heatmaps, then F2CE, then CE2F.
 
     Shapes: embeddings [B, N, C], features [B, S, C] -> ``HBISOutput``.
     """

@@ -1,0 +1,48 @@
+"""How scripts report faults."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from network.errors import UserError
+
+
+def reports_faults(main: Callable[..., None]) -> Callable[..., None]:
+    """Decorate a script's main: a ``UserError`` ends it with one message and status 1.
+
+    Ctrl-C ends it with status 130. Set BICOR_TRACEBACK=1 to see where a fault was found.
+    """
+
+    @functools.wraps(main)
+    def wrapper(*args, **kwargs) -> None:
+        try:
+            main(*args, **kwargs)
+        except UserError as error:
+            if os.environ.get("BICOR_TRACEBACK"):
+                raise
+            print(f"error: {_message(error)}", file=sys.stderr)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            _interrupted()
+        except SystemExit as stop:
+            if isinstance(stop.__context__, KeyboardInterrupt):  # as Lightning passes it on
+                _interrupted()
+            raise
+
+    return wrapper
+
+
+def _interrupted() -> NoReturn:
+    print("interrupted", file=sys.stderr)
+    sys.exit(130)
+
+
+def _message(error: UserError) -> str:
+    """The message as it was raised: a data loader's worker wraps it in the text of a traceback."""
+    kind = f"{type(error).__module__}.{type(error).__qualname__}: "
+    text = str(error)
+    return text.rpartition(kind)[2].strip() if "Original Traceback" in text else text
