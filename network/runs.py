@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from datetime import datetime
 from pathlib import Path
@@ -145,7 +146,11 @@ def _build_trainer(
             log_every_n_steps=10,
             enable_model_summary=False,
             logger=CSVLogger(LOGS_ROOT, name=f"{spec.name}/{experiment.name}"),
-            callbacks=[*checkpointing, LearningRateMonitor("epoch"), TQDMProgressBar()],
+            callbacks=[
+                *checkpointing,
+                LearningRateMonitor("epoch"),
+                TQDMProgressBar(_refresh_rate()),
+            ],
         )
     except (ValueError, TypeError, RuntimeError) as error:
         raise ConfigError(
@@ -187,6 +192,11 @@ def _move_aside(folder: Path) -> None:
             f"cannot move the earlier run {folder} aside: {error.strerror}"
         ) from error
     print(f"the earlier run in {folder} is kept as {kept}")
+
+
+def _refresh_rate() -> int:
+    """Steps between two states of the progress bar: fewer where they end in a log file."""
+    return 1 if sys.stdout.isatty() else 50
 
 
 def _quiet() -> None:

@@ -75,7 +75,7 @@ def hbis(layer, ce, f):
 def head(net, f, class_weights):
     """One image: F [C, h, w], class weights [N, C/16] -> logits [N, 4h, 4w]."""
     y = F.pixel_shuffle(f, 2)
-    y = layer_norm(y.permute(1, 2, 0), net.upsampler.norm).permute(2, 0, 1)
+    y = layer_norm(y.permute(1, 2, 0), net.head.norm).permute(2, 0, 1)
     y = F.gelu(F.pixel_shuffle(F.gelu(y), 2))
     return torch.stack([(weight[:, None, None] * y).sum(0) for weight in class_weights])
 

@@ -34,22 +34,30 @@ class BiCoROutput(NamedTuple):
     class_embeddings: list[Tensor]
 
 
-class Upsampler(nn.Module):
-    """Features at stride 4 to full resolution: two pixel shuffles, with LN and GELU between.
+class Head(nn.Module):
+    """Features at stride 4 and class weights to logits at full resolution.
 
-    Shapes: [B, C, h, w] -> [B, C/16, 4h, 4w].
+    The features are upsampled by PixelShuffle(2), LN, GELU, PixelShuffle(2), GELU to C/16 channels
+    and multiplied with the class weights. Neither GELU nor the product over channels looks at
+    positions, so both stand before the second shuffle, which then moves N channels only.
+
+    Shapes: features [B, C, h, w], class weights [B, N, C/16] -> [B, N, 4h, 4w].
     """
 
     def __init__(self, embed_dim: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(embed_dim // 4, eps=1e-6)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Upsample."""
-        x = F.pixel_shuffle(x, 2)
-        x = self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        # GELU is pointwise, so both of them may stand before the second shuffle.
-        return F.pixel_shuffle(F.gelu(F.gelu(x)), 2)
+    def forward(self, features: Tensor, class_weights: Tensor) -> Tensor:
+        """Upsample and classify."""
+        x = F.pixel_shuffle(features, 2).permute(0, 2, 3, 1)
+        x = F.gelu(F.gelu(self.norm(x)))
+        batch, height, width, _ = x.shape
+        # Channel c of the four positions of a shuffle meets the weights of c in each of the four.
+        positions = torch.eye(4, dtype=class_weights.dtype, device=x.device)
+        weights = torch.einsum("bnc,pq->bnpcq", class_weights, positions)
+        logits = weights.reshape(batch, -1, x.shape[-1]) @ x.flatten(1, 2).transpose(1, 2)
+        return F.pixel_shuffle(logits.unflatten(2, (height, width)), 2)
 
 
 class BiCoR(nn.Module):
@@ -113,7 +121,7 @@ class BiCoR(nn.Module):
         self.hbis = nn.ModuleList(
             HBIS(embed_dim, ratio, min_pixels, mix, temperature) for ratio in ratios
         )
-        self.upsampler = Upsampler(embed_dim)
+        self.head = Head(embed_dim)
         self.class_weights = nn.Linear(embed_dim, embed_dim // 16, bias=False)
         self.aux_class_weights = nn.Linear(embed_dim, embed_dim // 16, bias=False)
 
@@ -152,18 +160,12 @@ class BiCoR(nn.Module):
             class_embeddings.append(embeddings)
 
         f_last = features.transpose(1, 2).unflatten(2, (h, w))
-        logits = self._head(f_last, self.class_weights(embeddings))[..., :height, :width]
+        logits = self.head(f_last, self.class_weights(embeddings))[..., :height, :width]
         aux_logits = None
         if self.training:
             static = self.aux_class_weights(self.class_embeddings.detach())
-            aux_logits = self._head(f0, static.expand(batch, -1, -1))[..., :height, :width]
+            aux_logits = self.head(f0, static.expand(batch, -1, -1))[..., :height, :width]
         return BiCoROutput(logits, aux_logits, heatmaps, class_embeddings)
-
-    def _head(self, features: Tensor, class_weights: Tensor) -> Tensor:
-        """Shapes: [B, C, h, w], [B, N, C/16] -> [B, N, 4h, 4w]."""
-        upsampled = self.upsampler(features)
-        logits = class_weights @ upsampled.flatten(2)
-        return logits.unflatten(2, upsampled.shape[-2:])
 
 
 def _pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
