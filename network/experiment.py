@@ -330,7 +330,7 @@ def _takes_any(parameters: Mapping[str, inspect.Parameter]) -> bool:
 
 def _accepted(call: Callable, arguments: Mapping[str, Any]) -> dict[str, Any]:
     known = _parameters(call)
-    return {name: value for name, value in arguments.items() if name in known or _takes_any(known)}
+    return {name: value for name, value in arguments.items() if name in known}
 
 
 def _complete(call: Callable, setting: str, **facts: Any) -> partial:

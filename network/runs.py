@@ -17,6 +17,7 @@ from pytorch_lightning.callbacks import (
     TQDMProgressBar,
 )
 from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from network.checkpoints import (
@@ -152,7 +153,7 @@ def _build_trainer(
                 TQDMProgressBar(_refresh_rate()),
             ],
         )
-    except (ValueError, TypeError, RuntimeError) as error:
+    except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
         raise ConfigError(
             f"Lightning refuses devices={experiment.devices!r}, strategy={experiment.strategy!r}, "
             f"num_nodes={experiment.num_nodes} here: {str(error).splitlines()[0]}"

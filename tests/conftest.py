@@ -1,4 +1,7 @@
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread for each of the parallel tests
+
 import shutil
 import subprocess
 import sys
@@ -41,7 +44,7 @@ def run_script(folder, script, *arguments, **environment):
         capture_output=True,
         text=True,
         timeout=400,
-        env=os.environ | {"OMP_NUM_THREADS": "2"} | environment,
+        env=os.environ | environment,
         check=False,
     )
     return Result(process, Path(folder))

@@ -31,7 +31,7 @@ def build(num_classes, topk_ratio, num_hbis=2, **options):
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-@pytest.mark.parametrize("size", [(64, 64), (65, 97), (32, 33)])
+@pytest.mark.parametrize("size", [(64, 32), (33, 71)])
 @pytest.mark.parametrize("topk_ratio", [1.0, 0.02, (0.3, 0.02)])
 @pytest.mark.parametrize("num_classes", [2, 6, 7])
 def test_forward_and_backward(num_classes, topk_ratio, size, batch):

@@ -75,7 +75,7 @@ def test_image_of_16_bits(own):
     image = cv2.imread(str(path)).astype(np.uint16) * 16
     path.unlink()
     cv2.imwrite(str(path.with_suffix(".png")), image)
-    refused(own, "scene_002.png", "16")
+    refused(own, "scene_002.png", "more than 8 bits a band")
 
 
 @pytest.mark.parametrize(

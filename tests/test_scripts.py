@@ -14,6 +14,7 @@ from network.datasets.colors import decode_colors, encode_colors
 from network.datasets.files import read_rgb
 from tests.conftest import REPOSITORY, files_of, succeed
 
+pytestmark = pytest.mark.xdist_group("scripts")  # one process, for the fixtures are dear
 SPLIT = ("tools/vaihingen_patch_split.py", "--split-size", 128)
 TINY = ("dataset.patch_size=128", "net.backbone=test_convnext", "net.embed_dim=32")
 TINY += ("transform.crop_size=64", "max_epoch=1", "repeat=1", "num_workers=0")

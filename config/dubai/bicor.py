@@ -25,10 +25,10 @@ net = partial(BiCoR, backbone="resnet18", embed_dim=256, num_hbis=2, input_scale
 loss = partial(BiCoRLoss, heatmap_weight=0.5)
 transform = partial(TrainTransform, crop_size=384, scales=(0.55, 0.75, 1.0))
 
-max_epoch = 14
+max_epoch = 11
 repeat = 10
-train_batch_size = 8
-lr = 3e-3
+train_batch_size = 4
+lr = 2e-3
 warmup_epoch = 1.0
 precision = "bf16-where-native"
 monitor = "val_mIoU"

@@ -82,11 +82,8 @@ def image_size(path: str | Path) -> tuple[int, int]:
     Raises:
         DataError: not a readable image.
     """
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except _DECODING_ERRORS as error:
-        raise _unreadable(path, error) from error
+    with _opened(path) as image:
+        return image.height, image.width
 
 
 def check_decodes(path: str | Path) -> np.ndarray:
@@ -98,11 +95,8 @@ def check_decodes(path: str | Path) -> np.ndarray:
     Raises:
         DataError: not a readable image.
     """
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image)
-    except _DECODING_ERRORS as error:
-        raise _unreadable(path, error) from error
+    with _opened(path) as image:
+        return np.asarray(image)
 
 
 def check_rgb(path: str | Path) -> None:
@@ -111,9 +105,12 @@ def check_rgb(path: str | Path) -> None:
     Raises:
         DataError: not a readable image, or more than 8 bits a band.
     """
-    values = check_decodes(path)
-    if values.dtype not in (np.uint8, bool):
-        raise DataError(f"{path} has {values.dtype} values; convert it to 8-bit RGB")
+    with _opened(path) as image:
+        # Pillow narrows 16-bit RGB as it reads; the stored depth shows in the raw mode before.
+        raw_modes = str([tile[3] for tile in image.tile])
+        values = np.asarray(image)
+    if values.dtype not in (np.uint8, bool) or ";16" in raw_modes:
+        raise DataError(f"{path} has more than 8 bits a band; convert it to 8-bit RGB")
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
@@ -184,6 +181,15 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_without_nan(inner) for inner in value]
     return None if isinstance(value, float) and value != value else value
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path) as image:
+            yield image
+    except _DECODING_ERRORS as error:
+        raise _unreadable(path, error) from error
 
 
 def _unreadable(path: str | Path, error: Exception) -> DataError:

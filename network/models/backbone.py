@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from network.errors import ConfigError, UserError, WeightsError
 
 STRIDES = (4, 8, 16, 32)
+MAX_FOREIGN_SHARE = 0.1
 
 
 class Backbone(nn.Module):
@@ -120,8 +122,7 @@ def _create_pyramid(name: str, pretrained: bool | str | Path, in_chans: int) -> 
         options["pretrained_cfg_overlay"] = {"file": str(path)}
     try:
         if "pretrained_cfg_overlay" in options:
-            # timm loads a pyramid from whatever fits; the whole network, less its classifier, must.
-            timm.create_model(name, num_classes=0, **options | {"features_only": False})
+            _check_weights(name, options)
         try:
             # Networks with a fixed image size (swin) take any size with this; others lack it.
             return timm.create_model(name, strict_img_size=False, **options)
@@ -129,6 +130,32 @@ def _create_pyramid(name: str, pretrained: bool | str | Path, in_chans: int) -> 
             return timm.create_model(name, **options)
     except Exception as error:  # timm, torch and the hub raise whatever they like here
         raise _explained(error, name, pretrained) from error
+
+
+def _check_weights(name: str, options: dict[str, Any]) -> None:
+    """Refuse a file of another network, of which timm would load whatever happens to fit.
+
+    Raises:
+        ValueError: more than a tenth of the network is not in the file, or the other way round.
+    """
+    whole = timm.create_model(name, num_classes=0, **options | {"features_only": False})
+    stored = timm.models.load_state_dict(options["pretrained_cfg_overlay"]["file"])
+    classifier = whole.pretrained_cfg.get("classifier") or ()
+    names = (classifier,) if isinstance(classifier, str) else tuple(classifier)
+    body = [v for k, v in stored.items() if not k.startswith(names)] if names else stored.values()
+    for tensors, others in (
+        (whole.state_dict().values(), body),
+        (body, whole.state_dict().values()),
+    ):
+        known = {_fingerprint(tensor) for tensor in others}
+        strange = sum(t.numel() for t in tensors if _fingerprint(t) not in known)
+        share = strange / max(1, sum(t.numel() for t in tensors))
+        if share > MAX_FOREIGN_SHARE:
+            raise ValueError(f"{share:.0%} of the values differ between the two")
+
+
+def _fingerprint(tensor: Tensor) -> tuple[int, float]:
+    return tensor.numel(), tensor.double().sum().item()
 
 
 def _explained(error: Exception, name: str, pretrained: bool | str | Path) -> UserError:
