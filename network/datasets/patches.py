@@ -8,7 +8,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -16,7 +15,7 @@ from network.datasets.catalog import DatasetSpec
 from network.datasets.checks import check_sizes
 from network.datasets.colors import decode_colors, encode_colors
 from network.datasets.files import read_rgb, write_image
-from network.datasets.segmentation import Sample, ignore_unknown
+from network.datasets.segmentation import Pair, Sample, ignore_unknown
 from network.datasets.windows import Window, windows
 from network.errors import ConfigError, DataError, OutputError, UserError
 
@@ -74,10 +73,8 @@ class PatchSplit:
         if self.eroded and not (mask == self.spec.ignore_index).any():
             raise DataError(f"{tile.mask} is no eroded mask: none of its pixels is a boundary")
         if self.scale != 1:
-            size = round(mask.shape[1] * self.scale), round(mask.shape[0] * self.scale)
-            how = cv2.INTER_AREA if self.scale < 1 else cv2.INTER_LINEAR
-            image = cv2.resize(image, size, interpolation=how)
-            mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT)
+            height, width = (round(side * self.scale) for side in mask.shape)
+            image, mask = Pair(image, mask).resized(height, width, shrinks=self.scale < 1)
         return image, mask, unknown
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -34,6 +35,14 @@ class Pair(NamedTuple):
 
     image: np.ndarray
     mask: np.ndarray
+
+    def resized(self, height: int, width: int, shrinks: bool) -> Pair:
+        """Image by area (where it shrinks) or bilinear interpolation, mask by nearest neighbor."""
+        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return Pair(
+            cv2.resize(self.image, (width, height), interpolation=how),
+            cv2.resize(self.mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT),
+        )
 
 
 Transform = Callable[[Callable[[int], Pair], int, int, int], Pair]

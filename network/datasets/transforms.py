@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-import cv2
 import numpy as np
 
 from network.datasets.segmentation import Pair
@@ -114,11 +113,9 @@ class TrainTransform:
     def _resized(self, pair: Pair, scale: float, height: int, width: int) -> Pair:
         rows = min(height, max(1, round(pair.mask.shape[0] * scale)))
         cols = min(width, max(1, round(pair.mask.shape[1] * scale)))
+        if (rows, cols) != pair.mask.shape:
+            pair = pair.resized(rows, cols, shrinks=scale < 1)
         image, mask = pair
-        if (rows, cols) != mask.shape:
-            how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-            image = cv2.resize(image, (cols, rows), interpolation=how)
-            mask = cv2.resize(mask, (cols, rows), interpolation=cv2.INTER_NEAREST_EXACT)
         below, beside = height - rows, width - cols
         if below or beside:
             image = np.pad(image, ((0, below), (0, beside), (0, 0)), mode="symmetric")
