@@ -1,147 +1,75 @@
-"""Predicting with test-time augmentation, scoring, and saving masks while predicting."""
+"""Scoring a trained network on a split, and what is recorded of it."""
 
 from __future__ import annotations
 
-import math
-from collections import deque
-from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-import torch.nn.functional as F
-import ttach
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from network.checkpoints import BEST, file_hash, find_checkpoint, load_network, run_folder
-from network.datasets.catalog import PLAIN, Augmentation, DatasetSpec
-from network.datasets.colors import decode_colors
-from network.datasets.files import write_image, write_json
-from network.datasets.segmentation import DatasetLayout
-from network.devices import AUTOCAST_DTYPES, choose_device, choose_precision
+from network.datasets.catalog import DatasetSpec
+from network.datasets.files import write_json
+from network.datasets.segmentation import DatasetLayout, Sample, listed
+from network.devices import choose_device, choose_precision, keep_freed_memory
 from network.errors import ConfigError
 from network.experiment import Experiment
-from network.metrics import Confusion, Scores
-from network.models.bicor import MIN_SIZE
+from network.mask_writer import MaskWriter
+from network.metrics import Confusion, Scores, score_table
+from network.prediction import Predictor
 from network.provenance import provenance
 
 TTA_NAMES = ("none", "lr", "d4")
 RESULTS = "results.json"
+MASK_KINDS = {"eroded": "eroded", "mask": "full"}
+"""Keys of a batch that hold masks to score against, and how tables and results call them."""
 
 
-class Predictor:
-    """Class probabilities of normalised images, averaged over the passes of an augmentation.
+class Variant(NamedTuple):
+    """What a score was counted with: kind of masks, name of the test-time augmentation."""
 
-    Args:
-        net: network in evaluation mode.
-        augmentation: the passes.
-        device: where to run.
-        precision: a key of ``network.devices.AUTOCAST_DTYPES``.
-    """
-
-    def __init__(
-        self,
-        net: nn.Module,
-        augmentation: Augmentation = PLAIN,
-        device: torch.device | str = "cpu",
-        precision: str = "32-true",
-    ) -> None:
-        self.device = torch.device(device)
-        self.net = net.to(self.device, memory_format=torch.channels_last).eval()
-        self.passes = _passes(augmentation)
-        self.min_size = math.ceil(MIN_SIZE / min(1.0, *augmentation.scales))
-        self.dtype = AUTOCAST_DTYPES[precision]
-
-    @torch.inference_mode()
-    def __call__(self, image: Tensor) -> Tensor:
-        """Predict; images too small for the network are padded with their border.
-
-        Shapes: float [B, bands, H, W] -> float32 probabilities [B, N, H, W].
-        """
-        height, width = image.shape[-2:]
-        below, beside = max(0, self.min_size - height), max(0, self.min_size - width)
-        image = F.pad(image, (0, beside, 0, below), mode="replicate")
-        total = None
-        for augment in self.passes:
-            probabilities = self._probabilities(augment.augment_image(image))
-            probabilities = augment.deaugment_mask(probabilities)
-            if probabilities.shape[-2:] != image.shape[-2:]:
-                probabilities = _resize(probabilities, image.shape[-2:])
-            total = probabilities if total is None else total.add_(probabilities)
-        return total[..., :height, :width] / len(self.passes)
-
-    def _probabilities(self, image: Tensor) -> Tensor:
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
-            logits = self.net(image).logits
-        return logits.float().softmax(dim=1)
-
-
-class MaskWriter:
-    """Writes masks in background threads, at most a few waiting, so memory stays bounded.
-
-    Class indices go to ``folder/masks/NAME.png``, colors to ``folder/masks_rgb/NAME.png``.
-    """
-
-    def __init__(self, folder: Path, spec: DatasetSpec, rgb: bool, threads: int = 2) -> None:
-        self.folder = folder
-        self.spec = spec
-        self.rgb = rgb
-        self.most_waiting = 4 * threads
-        self.pool = ThreadPoolExecutor(threads)
-        self.waiting: deque[Future] = deque()
-
-    def __enter__(self) -> MaskWriter:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.pool.shutdown(cancel_futures=kind is not None)
-        if kind is None:
-            while self.waiting:
-                self.waiting.popleft().result()
-
-    def write(self, name: str, mask: np.ndarray) -> None:
-        """Queue a mask, uint8 [H, W]; waits while too many are queued.
-
-        Raises:
-            DataError: an earlier mask could not be written.
-        """
-        if len(self.waiting) >= self.most_waiting:
-            self.waiting.popleft().result()
-        self.waiting.append(self.pool.submit(self._write, name, mask))
-
-    def _write(self, name: str, mask: np.ndarray) -> None:
-        write_image(self.folder / "masks" / f"{name}.png", mask)
-        if self.rgb:
-            colors = decode_colors(mask, self.spec)
-            write_image(self.folder / "masks_rgb" / f"{name}.png", colors)
+    masks: str
+    tta: str
 
 
 def score(
-    predict: Predictor, batches: Iterable[dict], spec: DatasetSpec, writer: MaskWriter
-) -> tuple[Tensor, int]:
-    """Predict, save and count batches with normalised ``image``, ``mask`` and ``name``.
+    predictors: Mapping[str, Predictor],
+    batches: Iterable[dict],
+    spec: DatasetSpec,
+    writer: MaskWriter,
+) -> tuple[dict[Variant, Tensor], int]:
+    """Predict, save and count batches with normalised ``image``, ``name`` and masks.
+
+    Args:
+        predictors: by the name of their augmentation; the first one's masks are saved.
+        batches: with the masks of ``MASK_KINDS`` that there are, none of them for no label.
+        spec: of the dataset.
+        writer: takes the masks.
 
     Returns:
-        confusion matrix int64 [N, N] and the number of images.
+        confusion matrices int64 [N, N] by variant, and the number of images.
     """
-    confusion = Confusion(spec).to(predict.device)
+    confusions: dict[Variant, Confusion] = {}
     images = 0
     for batch in batches:
-        predicted = predict(batch["image"]).argmax(dim=1)
-        confusion.update(predicted, batch["mask"])
-        for name, mask in zip(batch["name"], predicted.to(torch.uint8).cpu().numpy(), strict=True):
-            writer.write(name, mask)
         images += len(batch["name"])
-    return confusion.compute().cpu(), images
+        for tta, predict in predictors.items():
+            predicted = predict(batch["image"]).argmax(dim=1)
+            if tta == next(iter(predictors)):
+                masks = predicted.to(torch.uint8).cpu().numpy()
+                for name, mask in zip(batch["name"], masks, strict=True):
+                    writer.write(name, mask)
+            for key in MASK_KINDS.keys() & batch.keys():
+                variant = Variant(MASK_KINDS[key], tta)
+                if variant not in confusions:
+                    confusions[variant] = Confusion(spec).to(predict.device)
+                confusions[variant].update(predicted, batch[key])
+    wanted = [Variant(kind, tta) for kind in MASK_KINDS.values() for tta in predictors]
+    return {v: confusions[v].compute().cpu() for v in wanted if v in confusions}, images
 
 
 def test(
@@ -151,8 +79,11 @@ def test(
     rgb: bool = False,
     checkpoint: str | Path | None = None,
     split: str = "test",
-) -> Scores:
-    """Score a trained network on a split, save its masks and ``results.json``, print the table.
+    compare_tta: bool = False,
+) -> list[Sample]:
+    """Score a trained network on a split, save its masks and ``results.json``, print the scores.
+
+    Where images have no labels, masks are saved and nothing is scored.
 
     Args:
         experiment: the config that it was trained with.
@@ -161,10 +92,18 @@ def test(
         rgb: also save masks in colors.
         checkpoint: path; without it, the run's best.
         split: ``test`` or ``val``.
+        compare_tta: also score without test-time augmentation.
+
+    Returns:
+        the samples of the split.
     """
     if tta not in TTA_NAMES:
         raise ConfigError(f"-t {tta}: one of {', '.join(TTA_NAMES)}")
+    if compare_tta and tta == "none":
+        raise ConfigError("--compare-tta compares with -t lr or -t d4; add one of them")
     device = choose_device(experiment.accelerator)
+    if device.type == "cpu":
+        keep_freed_memory()
     precision = choose_precision(experiment.precision, device)
     layout = experiment.build_dataset()
     spec = layout.spec
@@ -177,18 +116,18 @@ def test(
     net, stored = load_network(experiment, spec, checkpoint)
     data = experiment.build_data(layout)
     data.setup("test" if split == "test" else "validate")
-    dataset, loader = (
-        (data.test, data.test_dataloader())
-        if split == "test"
-        else (data.val, data.val_dataloader())
-    )
-    experiment.check(layout, dataset.samples)
+    samples = (data.test if split == "test" else data.val).samples
+    loader = data.test_dataloader() if split == "test" else data.val_dataloader()
+    experiment.check(layout, samples)
+    splits = _splits(layout, split, samples, stored.get("protocol"))
+    for note in _notes(splits, spec, split):
+        print(f"note: {note}")
 
-    validated = len({s.name for s in dataset.samples} & _names(layout, "val"))
-    if validated and split == "test":
-        print(f"note: {validated} of these images also chose the best checkpoint (split val)")
     output = Path(output)
-    predict = Predictor(net, spec.augmentation(tta), device, precision)
+    names = [tta, "none"] if compare_tta else [tta]
+    predictors = {
+        name: Predictor(net, spec.augmentation(name), device, precision) for name in names
+    }
     batches = tqdm(
         (data.on_after_batch_transfer(_to_device(batch, device)) for batch in loader),
         total=len(loader),
@@ -196,25 +135,26 @@ def test(
         unit="batch",
     )
     with MaskWriter(output, spec, rgb) as writer:
-        confusion, images = score(predict, batches, spec, writer)
-    scores = Scores.of(confusion, spec)
-    print(scores.table(spec, f"{spec.name}, {split}, TTA {tta}"))
+        confusions, images = score(predictors, batches, spec, writer)
+    scores = {variant: Scores.of(counts, spec) for variant, counts in confusions.items()}
+    if scores:
+        columns = {f"{kind} masks, TTA {name}": found for (kind, name), found in scores.items()}
+        print(score_table(columns, spec, f"{spec.name}, {split}"))
     results = {
         "dataset": spec.name,
         "split": split,
         "images": images,
-        "images_of_the_validation": validated,
-        "pixels": scores.pixels,
-        "mIoU": scores.miou,
-        "mF1": scores.mf1,
-        "OA": scores.oa,
-        "mIoU_all": scores.miou_all,
-        "mF1_all": scores.mf1_all,
-        "IoU": dict(zip(spec.classes, scores.iou.tolist(), strict=True)),
-        "F1": dict(zip(spec.classes, scores.f1.tolist(), strict=True)),
+        "scores": [
+            variant._asdict() | scores[variant].record(spec) | {"confusion": counts.tolist()}
+            for variant, counts in confusions.items()
+        ],
         "scored_classes": [spec.classes[index] for index in spec.scored],
-        "confusion": {"rows": "truth", "columns": "prediction", "counts": confusion.tolist()},
-        "tta": {"name": tta, "passes": len(predict.passes)} | asdict(spec.augmentation(tta)),
+        "confusion": {"rows": "truth", "columns": "prediction"},
+        "splits": splits,
+        "tta": {
+            name: {"passes": len(predict.passes)} | asdict(spec.augmentation(name))
+            for name, predict in predictors.items()
+        },
         "checkpoint": {
             "path": str(checkpoint),
             "sha256": file_hash(checkpoint),
@@ -224,29 +164,41 @@ def test(
     }
     write_json(output / RESULTS, results | provenance(experiment, device))
     print(f"masks and {RESULTS} in {output}")
-    return scores
+    return samples
 
 
-def _passes(augmentation: Augmentation) -> list[ttach.base.Transformer]:
-    transforms = [
-        *([ttach.HorizontalFlip()] if augmentation.hflip else []),
-        *([ttach.VerticalFlip()] if augmentation.vflip else []),
-        *([ttach.Rotate90(angles=[0, 90])] if augmentation.rotate90 else []),
-        *(
-            [ttach.Scale(list(augmentation.scales), interpolation=augmentation.interpolation)]
-            if augmentation.scales != (1.0,)
-            else []
-        ),
-    ]
-    return list(ttach.Compose(transforms))
+def _splits(
+    layout: DatasetLayout, split: str, samples: list[Sample], protocol: dict[str, Any] | None
+) -> dict[str, Any]:
+    """What the scored images have to do with the official split and with the training."""
+    tiles = [layout.tile(sample) for sample in samples]
+    splits = {"tiles": sorted(set(tiles)), "missing": layout.missing(split)}
+    if protocol is None:
+        return splits | {"rule": None, "images_of_training": None, "images_of_validation": None}
+    return splits | {
+        "rule": protocol["rule"],
+        "images_of_training": sum(tile in protocol["train"] for tile in tiles),
+        "images_of_validation": sum(tile in protocol["val"] for tile in tiles),
+    }
 
 
-def _names(layout: DatasetLayout, split: str) -> set[str]:
-    return {sample.name for sample in layout.samples(split)}
-
-
-def _resize(x: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+def _notes(splits: dict[str, Any], spec: DatasetSpec, split: str) -> list[str]:
+    notes = []
+    if splits["images_of_training"]:
+        notes.append(
+            f"the network was trained on {splits['images_of_training']} of these images; their "
+            "scores say nothing about others"
+        )
+    if splits["images_of_validation"] and split == "test":
+        notes.append(
+            f"{splits['images_of_validation']} of these images also chose the best checkpoint"
+        )
+    if splits["missing"]:
+        notes.append(
+            f"of the official {split} split of {spec.name} are missing: "
+            f"{listed(splits['missing'])}; scores do not compare with published ones"
+        )
+    return notes
 
 
 def _to_device(batch: dict, device: torch.device) -> dict:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -65,27 +67,49 @@ class Scores:
             pixels=int(confusion.sum()),
         )
 
-    def table(self, spec: DatasetSpec, title: str = "") -> str:
-        """A table of percentages for the terminal."""
-        width = max(len(name) for name in (*spec.classes, "mean over scored classes"))
-        lines = [f"{title:<{width}}     IoU      F1"]
-        for index, name in enumerate(spec.classes):
-            mark = "" if index in spec.scored else "  (not in the mean)"
-            lines.append(
-                f"{name:<{width}} {_percent(self.iou[index])} {_percent(self.f1[index])}{mark}"
-            )
-        lines.append(
-            f"{'mean over scored classes':<{width}} {_percent(self.miou)} {_percent(self.mf1)}"
-        )
-        if len(spec.scored) < spec.num_classes:
-            lines.append(
-                f"{'mean over all classes':<{width}} {_percent(self.miou_all)} "
-                f"{_percent(self.mf1_all)}"
-            )
-        lines.append(f"{'overall accuracy':<{width}} {_percent(self.oa)}")
-        return "\n".join(lines)
+    def record(self, spec: DatasetSpec) -> dict[str, Any]:
+        """The scores as plain values, classes by their names."""
+        return {
+            "pixels": self.pixels,
+            "mIoU": self.miou,
+            "mF1": self.mf1,
+            "OA": self.oa,
+            "mIoU_all": self.miou_all,
+            "mF1_all": self.mf1_all,
+            "IoU": dict(zip(spec.classes, self.iou.tolist(), strict=True)),
+            "F1": dict(zip(spec.classes, self.f1.tolist(), strict=True)),
+        }
+
+
+def score_table(columns: Mapping[str, Scores], spec: DatasetSpec, title: str = "") -> str:
+    """A table of percentages for the terminal: IoU and F1 side by side for every column."""
+    means = ["mean over scored classes", "mean over all classes"]
+    width = max(len(name) for name in (*spec.classes, *means, title))
+    found = list(columns.values())
+    gaps = [max(0, len(name) - 16) for name in columns]
+
+    def line(name: str, cells: Iterable[tuple[float | Tensor, ...]], mark: str = "") -> str:
+        texts = [
+            " " * gap + "".join(f"{_percent(value):>8}" for value in values).ljust(16)
+            for gap, values in zip(gaps, cells, strict=True)
+        ]
+        return f"{name:<{width}} {'  '.join(texts)}{mark}".rstrip()
+
+    units = "  ".join(" " * gap + "     IoU      F1" for gap in gaps)
+    heads = "  ".join(f"{name:>16}" for name in columns)
+    lines = [f"{title:<{width}} {heads}", f"{'':<{width}} {units}"]
+    if not heads.strip():
+        lines = [f"{title:<{width}} {units}"]
+    for index, name in enumerate(spec.classes):
+        mark = "" if index in spec.scored else "  (not in the mean)"
+        lines.append(line(name, [(s.iou[index], s.f1[index]) for s in found], mark))
+    lines.append(line(means[0], [(s.miou, s.mf1) for s in found]))
+    if len(spec.scored) < spec.num_classes:
+        lines.append(line(means[1], [(s.miou_all, s.mf1_all) for s in found]))
+    lines.append(line("overall accuracy", [(s.oa,) for s in found]))
+    return "\n".join(lines)
 
 
 def _percent(value: float | Tensor) -> str:
     value = torch.as_tensor(value).item()
-    return "      -" if value != value else f"{100 * value:7.2f}"
+    return "-" if value != value else f"{100 * value:.2f}"

@@ -7,6 +7,7 @@ import sys
 import warnings
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -31,7 +32,8 @@ from network.checkpoints import (
 from network.datasets.catalog import DatasetSpec
 from network.datasets.datamodule import SegmentationDataModule
 from network.datasets.files import write_json
-from network.devices import choose_device, choose_precision
+from network.datasets.segmentation import DatasetLayout
+from network.devices import choose_device, choose_precision, keep_freed_memory
 from network.errors import ConfigError, OutputError
 from network.experiment import Experiment
 from network.provenance import provenance
@@ -56,6 +58,8 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     """
     _quiet()
     device = choose_device(experiment.accelerator)
+    if device.type == "cpu":
+        keep_freed_memory()
     precision = choose_precision(experiment.precision, device)
     pl.seed_everything(experiment.seed, workers=True, verbose=False)
 
@@ -85,9 +89,18 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
             _move_aside(folder)
         text = experiment.config_path.read_text(encoding="utf-8")
         write_json(folder / RECORD, provenance(experiment, device) | {"config_text": text})
-    module = SegmentationModule(net, loss, spec, experiment)
+    module = SegmentationModule(net, loss, spec, experiment, _protocol(layout, data))
     trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     return folder
+
+
+def _protocol(layout: DatasetLayout, data: SegmentationDataModule) -> dict[str, Any]:
+    """What was trained and validated on, as plain values for the checkpoints."""
+    tiles = {
+        split: sorted({layout.tile(sample) for sample in dataset.samples})
+        for split, dataset in (("train", data.train), ("val", data.val))
+    }
+    return {"rule": layout.protocol(), **tiles}
 
 
 def _checkpoint_to_resume(folder: Path, resume: str | None) -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from network.datasets.catalog import DatasetSpec
 from network.experiment import Experiment
-from network.metrics import Confusion, Scores
+from network.metrics import Confusion, Scores, score_table
 
 
 class SegmentationModule(pl.LightningModule):
@@ -26,16 +27,23 @@ class SegmentationModule(pl.LightningModule):
         loss: (output, mask) -> named terms with ``total``.
         spec: of the dataset.
         experiment: for the optimizer and its schedule.
+        protocol: what is trained and validated on; stored in the checkpoints.
     """
 
     def __init__(
-        self, net: nn.Module, loss: nn.Module, spec: DatasetSpec, experiment: Experiment
+        self,
+        net: nn.Module,
+        loss: nn.Module,
+        spec: DatasetSpec,
+        experiment: Experiment,
+        protocol: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.net = net
         self.loss = loss
         self.spec = spec
         self.experiment = experiment
+        self.protocol = protocol or {}
         self.train_confusion = Confusion(spec)
         self.val_confusion = Confusion(spec)
 
@@ -51,6 +59,10 @@ class SegmentationModule(pl.LightningModule):
         """Loss and counts of a batch."""
         self._step(batch, "val", self.val_confusion)
 
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        """Store what was trained and validated on, for the record of a test."""
+        checkpoint["protocol"] = self.protocol
+
     def on_train_epoch_end(self) -> None:
         """Log the training scores."""
         self._log_scores("train", self.train_confusion)
@@ -60,7 +72,8 @@ class SegmentationModule(pl.LightningModule):
         scores = self._log_scores("val", self.val_confusion)
         if not self.trainer.sanity_checking:
             epoch = f"epoch {self.current_epoch + 1} of {self.trainer.max_epochs}"
-            self.print(f"\n{scores.table(self.spec, epoch)}\n")
+            table = score_table({"": scores}, self.spec, epoch)
+            self.print(f"\n{table}\n")
 
     def configure_optimizers(self) -> dict:
         """AdamW inside Lookahead; linear warm-up, then cosine, both by the step."""

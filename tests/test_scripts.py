@@ -14,7 +14,6 @@ from network.datasets.colors import decode_colors, encode_colors
 from network.datasets.files import read_rgb
 from tests.conftest import REPOSITORY, files_of, succeed
 
-pytestmark = pytest.mark.xdist_group("scripts")  # one process, for the fixtures are dear
 SPLIT = ("tools/vaihingen_patch_split.py", "--split-size", 128)
 TINY = ("dataset.patch_size=128", "net.backbone=test_convnext", "net.embed_dim=32")
 TINY += ("transform.crop_size=64", "max_epoch=1", "repeat=1", "num_workers=0")
@@ -101,14 +100,16 @@ def test_testing_scores_exactly_the_pixels_of_the_source_masks(demo, demo_run):
     for path in (demo / "data/demo/test_masks").iterdir():
         mask = encode_colors(read_rgb(path), VAIHINGEN)
         counted += int((mask != VAIHINGEN.ignore_index).sum())
-    counts = np.array(results["confusion"]["counts"])
-    assert results["pixels"] == counts.sum() == counted
+    (score,) = results["scores"]
+    assert (score["masks"], score["tta"]) == ("full", "d4")
+    counts = np.array(score["confusion"])
+    assert score["pixels"] == counts.sum() == counted
     iou = counts.diagonal() / (counts.sum(0) + counts.sum(1) - counts.diagonal())
-    assert results["mIoU"] == pytest.approx(np.nanmean(iou[:5]))
-    assert results["OA"] == pytest.approx(counts.trace() / counts.sum())
-    assert results["tta"]["passes"] == 2 * 2 * 2 * 5
-    assert results["tta"]["scales"] == [0.5, 0.75, 1.0, 1.25, 1.5]
-    assert results["images_of_the_validation"] == 0
+    assert score["mIoU"] == pytest.approx(np.nanmean(iou[:5]))
+    assert score["OA"] == pytest.approx(counts.trace() / counts.sum())
+    assert results["tta"]["d4"]["passes"] == 2 * 2 * 2 * 5
+    assert results["tta"]["d4"]["scales"] == [0.5, 0.75, 1.0, 1.25, 1.5]
+    assert results["splits"]["images_of_validation"] == 0
     assert results["checkpoint"]["epoch"] == 1
     checkpoint = demo / "model_weights/demo/bicor/best.ckpt"
     assert results["checkpoint"]["sha256"] == file_hash(checkpoint)
@@ -128,7 +129,7 @@ def test_saved_masks_are_the_predictions_in_indices_and_in_official_colors(demo,
         counts += np.bincount(label[valid] * 6 + mask[valid], minlength=36)
         colors = read_rgb(out / "masks_rgb" / path.name)
         np.testing.assert_array_equal(colors, decode_colors(mask, VAIHINGEN))
-    assert counts.reshape(6, 6).tolist() == results["confusion"]["counts"]
+    assert counts.reshape(6, 6).tolist() == results["scores"][0]["confusion"]
 
 
 def test_data_tools_give_the_same_bytes_twice(demo):
@@ -206,8 +207,10 @@ def test_own_images_are_tested_whole(trained):
     result = succeed(root, "test.py", "-c", "bicor.py", "-o", "out", "-t", "lr")
     results = json.loads((root / "out/results.json").read_text())
     assert results["images"] == 2
-    assert (results["tta"]["name"], results["tta"]["passes"]) == ("lr", 4)
-    assert results["images_of_the_validation"] == 2
+    assert results["tta"]["lr"]["passes"] == 4
+    assert results["splits"]["images_of_validation"] == 2
+    assert results["splits"]["images_of_training"] == 0
+    assert results["splits"]["rule"] == {"val": ["*_val*"], "test": ["*_val*"]}
     assert "2 of these images also chose the best checkpoint" in result.out
     assert sorted(p.name for p in (root / "out/masks").iterdir()) == [
         "scene_001_val.png",

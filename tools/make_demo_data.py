@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from zlib import crc32
 
@@ -22,15 +22,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from network.cli import reports_faults
 from network.datasets.catalog import (
     LOVEDA,
+    LOVEDA_NUMBERS,
     POTSDAM,
-    POTSDAM_TEST_TILES,
-    POTSDAM_TRAIN_TILES,
-    POTSDAM_VAL_TILES,
+    POTSDAM_TILES,
     VAIHINGEN,
-    VAIHINGEN_TEST_TILES,
-    VAIHINGEN_TRAIN_TILES,
-    VAIHINGEN_VAL_TILES,
+    VAIHINGEN_TILES,
     DatasetSpec,
+    TileTable,
 )
 from network.datasets.colors import decode_colors
 from network.datasets.demo_scenes import (
@@ -48,7 +46,6 @@ from network.errors import ConfigError
 MIN_SIDE, MAX_SIDE = 64, 8192
 MAX_IMAGES = 999
 BORDER_RADIUS = 3
-LOVEDA_FIRST_TEST_NUMBER = 4191
 FIELD_DISTANCE = 14
 """LowVeg at least so many pixels away from roads and houses is a field, not a garden."""
 WATER_ROUGHNESS = 1.3
@@ -105,8 +102,7 @@ class DemoWriter:
 
 def write_vaihingen(writer: DemoWriter, train: int, test: int) -> None:
     """Write tiles of varying sizes with colored masks, and the test masks without borders."""
-    train_tiles = _training_tiles(VAIHINGEN_TRAIN_TILES, VAIHINGEN_VAL_TILES, train)
-    for split, tiles in (("train", train_tiles), ("test", VAIHINGEN_TEST_TILES[:test])):
+    for split, tiles in _chosen_tiles(VAIHINGEN_TILES, train, test):
         for tile in tiles:
             name = f"top_mosaic_09cm_area{tile}"
             image, mask = writer.draw(name, jitter=0.08)
@@ -115,8 +111,7 @@ def write_vaihingen(writer: DemoWriter, train: int, test: int) -> None:
 
 def write_potsdam(writer: DemoWriter, train: int, test: int) -> None:
     """Write tiles of one size with colored masks, and the test masks without borders."""
-    train_tiles = _training_tiles(POTSDAM_TRAIN_TILES, POTSDAM_VAL_TILES, train)
-    for split, tiles in (("train", train_tiles), ("test", POTSDAM_TEST_TILES[:test])):
+    for split, tiles in _chosen_tiles(POTSDAM_TILES, train, test):
         for tile in tiles:
             name = f"top_potsdam_{tile}"
             image, mask = writer.draw(name)
@@ -126,19 +121,18 @@ def write_potsdam(writer: DemoWriter, train: int, test: int) -> None:
 
 def write_loveda(writer: DemoWriter, images: int) -> None:
     """Write that many images for each split and domain; every third has a no-data corner."""
-    number = 0
-    for split in ("Train", "Val", "Test"):
-        if split == "Test":
-            number = LOVEDA_FIRST_TEST_NUMBER
+    for split, numbers in LOVEDA_NUMBERS.items():
+        folder = split.capitalize()
+        number = numbers.start
         for domain in ("Rural", "Urban"):
             for _ in range(images):
                 image, mask = writer.draw(f"loveda_{number}")
                 labels = loveda_labels(image, mask)
                 if number % 3 == 0:
                     _cut_corner(image, labels)
-                writer.write(f"{split}/{domain}/images_png/{number}.png", image)
-                if split != "Test":
-                    writer.write(f"{split}/{domain}/masks_png/{number}.png", labels)
+                writer.write(f"{folder}/{domain}/images_png/{number}.png", image)
+                if split != "test":
+                    writer.write(f"{folder}/{domain}/masks_png/{number}.png", labels)
                     writer.count(labels - 1)
                 number += 1
 
@@ -163,12 +157,11 @@ def write_folder(writer: DemoWriter, images: int) -> None:
     writer.files["dataset.yaml"] = 1
 
 
-TILED = {"vaihingen": (VAIHINGEN, write_vaihingen), "potsdam": (POTSDAM, write_potsdam)}
-UNTILED = {"loveda": (LOVEDA, write_loveda), "folder": (VAIHINGEN, write_folder)}
-TABLES = {
-    "vaihingen": (VAIHINGEN_TRAIN_TILES, VAIHINGEN_TEST_TILES),
-    "potsdam": (POTSDAM_TRAIN_TILES, POTSDAM_TEST_TILES),
+TILED = {
+    "vaihingen": (VAIHINGEN, write_vaihingen, VAIHINGEN_TILES),
+    "potsdam": (POTSDAM, write_potsdam, POTSDAM_TILES),
 }
+UNTILED = {"loveda": (LOVEDA, write_loveda), "folder": (VAIHINGEN, write_folder)}
 
 
 def without_borders(mask: np.ndarray, ignore_index: int, radius: int = BORDER_RADIUS) -> np.ndarray:
@@ -215,13 +208,12 @@ def main(argv: list[str] | None = None) -> None:
             f"--size {args.size[0]} {args.size[1]}: both must be from {MIN_SIDE} to {MAX_SIDE}"
         )
     if args.layout in TILED:
-        spec, write = TILED[args.layout]
+        spec, write, table = TILED[args.layout]
         if args.images is not None:
             raise ConfigError(f"--images is not for {args.layout}: use --train-tiles, --test-tiles")
-        train_table, test_table = TABLES[args.layout]
         numbers = (
-            _number("--train-tiles", args.train_tiles, 6, (2, len(train_table))),
-            _number("--test-tiles", args.test_tiles, 3, (1, len(test_table))),
+            _number("--train-tiles", args.train_tiles, 6, (2, len(table.train))),
+            _number("--test-tiles", args.test_tiles, 3, (1, len(table.test))),
         )
     else:
         spec, write = UNTILED[args.layout]
@@ -261,9 +253,11 @@ def _number(option: str, given: int | None, default: int, limits: tuple[int, int
     return number
 
 
-def _training_tiles(tiles: Iterable[str], val_tiles: tuple[str, ...], number: int) -> list[str]:
-    """The validation tiles, then the first others, ``number`` in all."""
-    return [*val_tiles, *(tile for tile in tiles if tile not in val_tiles)][:number]
+def _chosen_tiles(table: TileTable, train: int, test: int) -> Iterator[tuple[str, list[str]]]:
+    """Tiles of ``train``, those of the validation first, and of ``test``."""
+    training = [*table.val, *(tile for tile in table.train if tile not in table.val)]
+    yield "train", training[:train]
+    yield "test", list(table.test[:test])
 
 
 def _odd_side(side: float) -> int:

@@ -9,16 +9,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from network.cli import reports_faults
 from network.cli.patch_split import patch_split_parser, run_patch_split
-from network.datasets.catalog import VAIHINGEN
-from network.datasets.isprs import pair_vaihingen_tiles
+from network.datasets.isprs import VaihingenDataset
 
 
 @reports_faults
 def main() -> None:
     """Read the command line and split."""
     args = patch_split_parser(__doc__, "data/vaihingen", stride=512).parse_args()
-    tiles = pair_vaihingen_tiles(args.img_dir, args.mask_dir, args.eroded)
-    run_patch_split(VAIHINGEN, tiles, args)
+    run_patch_split(VaihingenDataset, args)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Sequence
 from pathlib import Path
 
-from network.datasets.catalog import DatasetSpec
+from network.datasets.isprs import IsprsDataset, pair_tiles
+from network.datasets.parallel import default_processes
 from network.datasets.patches import PatchSplit, split_tiles
-from network.datasets.segmentation import Sample
-
-MAX_PROCESSES = 8
+from network.errors import ConfigError
 
 
 def patch_split_parser(description: str, root: str, stride: int) -> argparse.ArgumentParser:
@@ -28,33 +25,67 @@ def patch_split_parser(description: str, root: str, stride: int) -> argparse.Arg
     for flag, (default, text) in folders.items():
         parser.add_argument(flag, type=Path, default=Path(default), help=text)
     parser.add_argument(
-        "--mode", choices=("train", "val"), default="train", help="--val-scale is for val"
+        "--mode",
+        choices=("train", "val"),
+        default="train",
+        help="val: patches to score on, which do not overlap",
     )
     parser.add_argument("--split-size", type=int, default=1024, help="side of a patch in pixels")
-    parser.add_argument("--stride", type=int, default=stride, help="from patch to patch in pixels")
+    parser.add_argument(
+        "--stride",
+        type=int,
+        default=argparse.SUPPRESS,
+        help=f"from patch to patch in pixels (default: {stride}; in --mode val the side)",
+    )
+    parser.set_defaults(train_stride=stride)
     parser.add_argument("--eroded", action="store_true", help="masks are *_noBoundary ones")
     parser.add_argument("--gt", action="store_true", help="write masks in RGB, for looking at")
     parser.add_argument("--val-scale", type=float, default=1.0, help="resize tiles in --mode val")
     parser.add_argument(
         "--processes",
         type=int,
-        default=min(os.cpu_count() or 1, MAX_PROCESSES),
+        default=default_processes(),
         help="tiles at a time",
     )
     return parser
 
 
-def run_patch_split(spec: DatasetSpec, tiles: Sequence[Sample], args: argparse.Namespace) -> None:
-    """Split tiles as the arguments of ``patch_split_parser`` say."""
+def run_patch_split(
+    dataset: type[IsprsDataset], args: argparse.Namespace, image_suffix: str = ""
+) -> None:
+    """Split tiles as the arguments of ``patch_split_parser`` say.
+
+    Args:
+        dataset: whose tiles they are.
+        args: of the command line.
+        image_suffix: which of several images of a tile.
+
+    Raises:
+        ConfigError: patches to score on that overlap, or sizes that cannot be.
+        DataError, OutputError: see ``split_tiles``.
+    """
+    scoring = args.mode == "val"
+    stride = getattr(args, "stride", args.split_size if scoring else args.train_stride)
+    if scoring and stride < args.split_size:
+        raise ConfigError(
+            f"--mode val --split-size {args.split_size} --stride {stride}: patches to score on "
+            "must not overlap, or pixels count several times; leave --stride out"
+        )
+    tiles = pair_tiles(dataset.FILES, args.img_dir, args.mask_dir, image_suffix, args.eroded)
+    faulty = [f"{dataset.FILES.prefix}{tile}" for tile in dataset.TILES.faulty]
+    for tile in tiles:
+        if tile.name in faulty:
+            print(f"note: {tile.name} is left out, its published label is faulty")
+    tiles = [tile for tile in tiles if tile.name not in faulty]
     how = PatchSplit(
-        spec=spec,
+        spec=dataset.SPEC,
         image_folder=args.output_img_dir,
         mask_folder=args.output_mask_dir,
         size=args.split_size,
-        stride=args.stride,
-        scale=args.val_scale if args.mode == "val" else 1.0,
+        stride=stride,
+        scale=args.val_scale if scoring else 1.0,
         colors=args.gt,
         eroded=args.eroded,
     )
-    count = split_tiles(tiles, how, max(1, args.processes))
+    count = split_tiles(tiles, how, args.processes)
     print(f"{len(tiles)} tiles -> {count} patches in {how.image_folder} and {how.mask_folder}")

@@ -68,6 +68,23 @@ class DatasetSpec:
         return {"none": PLAIN, "lr": FLIPS, "d4": self.d4}[name]
 
 
+@dataclass(frozen=True)
+class TileTable:
+    """The official split of a dataset of large tiles.
+
+    Args:
+        train: tiles of the training area.
+        val: those of them that are held out for validation here.
+        test: tiles of the test area.
+        faulty: tiles of the training area whose published labels are wrong; never used.
+    """
+
+    train: tuple[str, ...]
+    val: tuple[str, ...]
+    test: tuple[str, ...]
+    faulty: tuple[str, ...] = ()
+
+
 _ISPRS_CLASSES = ("ImSurf", "Building", "LowVeg", "Tree", "Car", "Clutter")
 _ISPRS_PALETTE = (
     (255, 255, 255),
@@ -112,17 +129,23 @@ LOVEDA = DatasetSpec(
     d4=Augmentation(hflip=True, scales=(0.75, 1.0, 1.25, 1.5), interpolation="bicubic"),
 )
 
-VAIHINGEN_TRAIN_TILES = tuple("1 3 5 7 11 13 15 17 21 23 26 28 30 32 34 37".split())
-VAIHINGEN_VAL_TILES = ("30",)
-VAIHINGEN_TEST_TILES = tuple("2 4 6 8 10 12 14 16 20 22 24 27 29 31 33 35 38".split())
+VAIHINGEN_TILES = TileTable(
+    train=tuple("1 3 5 7 11 13 15 17 21 23 26 28 30 32 34 37".split()),
+    val=("30",),
+    test=tuple("2 4 6 8 10 12 14 16 20 22 24 27 29 31 33 35 38".split()),
+)
 
-POTSDAM_TRAIN_TILES = tuple(
-    (
-        "2_10 2_11 2_12 3_10 3_11 3_12 4_10 4_11 4_12 5_10 5_11 5_12 6_7 6_8 6_9 6_10 "
-        "6_11 6_12 7_7 7_8 7_9 7_11 7_12"
-    ).split()
+POTSDAM_TILES = TileTable(
+    train=tuple(
+        (
+            "2_10 2_11 2_12 3_10 3_11 3_12 4_10 4_11 4_12 5_10 5_11 5_12 6_7 6_8 6_9 6_10 "
+            "6_11 6_12 7_7 7_8 7_9 7_11 7_12"
+        ).split()
+    ),
+    val=("2_10",),
+    test=tuple("2_13 2_14 3_13 3_14 4_13 4_14 4_15 5_13 5_14 5_15 6_13 6_14 6_15 7_13".split()),
+    faulty=("7_10",),
 )
-POTSDAM_VAL_TILES = ("2_10",)
-POTSDAM_TEST_TILES = tuple(
-    "2_13 2_14 3_13 3_14 4_13 4_14 4_15 5_13 5_14 5_15 6_13 6_14 6_15 7_13".split()
-)
+
+LOVEDA_NUMBERS = {"train": range(2522), "val": range(2522, 4191), "test": range(4191, 5987)}
+"""File names of the official splits."""

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
-from network.datasets.files import check_decodes, check_rgb, image_size
+from network.datasets.files import check_decodes, decode_rgb, image_size
 from network.datasets.segmentation import DatasetLayout, Sample, size_fault
 from network.errors import DataError
 
@@ -20,7 +20,7 @@ def check_sizes(samples: Sequence[Sample]) -> None:
     Raises:
         DataError: unreadable files, or sizes that differ; every such file is named.
     """
-    _check_all(samples, _check_size, "sizes")
+    _check_all(samples, check_size, "sizes")
 
 
 def check_contents(layout: DatasetLayout, samples: Sequence[Sample]) -> None:
@@ -32,19 +32,27 @@ def check_contents(layout: DatasetLayout, samples: Sequence[Sample]) -> None:
     """
 
     def check(sample: Sample) -> None:
-        _check_size(sample)
-        check_rgb(sample.image)
-        if layout.masks == "color":
-            check_decodes(sample.mask)
-        layout.read_mask(sample.mask)
+        check_size(sample)
+        decode_rgb(sample.image)
+        for mask in sample.masks.values():
+            if layout.is_colored(mask):
+                check_decodes(mask)
+            layout.read_mask(mask)
 
     _check_all(samples, check, "images and masks")
 
 
-def _check_size(sample: Sample) -> None:
-    image, mask = image_size(sample.image), image_size(sample.mask)
-    if image != mask:
-        raise size_fault(sample, image, mask)
+def check_size(sample: Sample) -> None:
+    """Compare the sizes of an image and its masks by their headers.
+
+    Raises:
+        DataError: unreadable files, sizes that differ, or an image that is too small.
+    """
+    image = image_size(sample.image)
+    for path in sample.masks.values():
+        mask = image_size(path)
+        if image != mask:
+            raise size_fault(sample.image, path, image, mask)
     if min(image) < MIN_SIDE:
         raise DataError(
             f"{sample.image} is {image[1]}x{image[0]} pixels; at least {MIN_SIDE}x{MIN_SIDE} are "

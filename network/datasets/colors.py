@@ -11,6 +11,9 @@ from network.datasets.catalog import DatasetSpec
 UNKNOWN = 255
 """Value of a pixel whose color is in no table; class indices and ignore stay below it."""
 
+_ROWS = 64
+"""Rows at a time, so that what is worked with stays small and near."""
+
 
 def encode_colors(rgb: np.ndarray, spec: DatasetSpec) -> np.ndarray:
     """Turn an RGB mask into class indices.
@@ -18,9 +21,15 @@ def encode_colors(rgb: np.ndarray, spec: DatasetSpec) -> np.ndarray:
     Shapes: rgb uint8 [H, W, 3] -> uint8 [H, W]: 0..N-1 for the classes, ``spec.ignore_index`` for
     ignore colors, ``UNKNOWN`` for a color that the dataset does not list (never a class).
     """
-    channels = rgb.astype(np.uint32)
-    code = channels[..., 0] << 16 | channels[..., 1] << 8 | channels[..., 2]
-    return _color_table(spec.palette, spec.ignore_colors, spec.ignore_index)[code]
+    table = _color_table(spec.palette, spec.ignore_colors, spec.ignore_index)
+    mask = np.empty(rgb.shape[:2], np.uint8)
+    for top in range(0, len(rgb), _ROWS):
+        rows = rgb[top : top + _ROWS]
+        code = rows[..., 0].astype(np.uint32) << 16
+        code |= rows[..., 1].astype(np.uint32) << 8
+        code |= rows[..., 2]
+        mask[top : top + _ROWS] = table[code]
+    return mask
 
 
 def decode_colors(index_mask: np.ndarray, spec: DatasetSpec) -> np.ndarray:

@@ -141,12 +141,10 @@ class SegmentationDataModule(pl.LightningDataModule):
     def on_after_batch_transfer(self, batch: dict, dataloader_idx: int = 0) -> dict:
         """Normalise images and widen masks, on the device.
 
-        Shapes: image uint8 [B, 3, H, W] -> float32, mask uint8 [B, H, W] -> int64.
+        Shapes: image uint8 [B, 3, H, W] -> float32, masks uint8 [B, H, W] -> int64.
         """
-        return batch | {
-            "image": self.normalise(batch["image"]),
-            "mask": batch["mask"].long(),
-        }
+        masks = {key: batch[key].long() for key in ("mask", "eroded") if key in batch}
+        return batch | masks | {"image": self.normalise(batch["image"])}
 
     def normalise(self, image: Tensor) -> Tensor:
         """uint8 [B, 3, H, W] -> float32 with the dataset's mean 0 and deviation 1."""
@@ -171,7 +169,7 @@ class SegmentationDataModule(pl.LightningDataModule):
 
 
 def _collate(items: list[dict]) -> dict:
-    sizes = {tuple(item["mask"].shape) for item in items}
+    sizes = {tuple(item["image"].shape) for item in items}
     if len(sizes) > 1:
         raise DataError(
             f"images of different sizes in one batch ({', '.join(i['name'] for i in items)}): "

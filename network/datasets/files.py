@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +14,14 @@ from typing import Any
 import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 from network.errors import DataError, MissingDataError, OutputError
 
 Image.MAX_IMAGE_PIXELS = None
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp")
 
+_COMMENT = "Comment"
 _DECODING_ERRORS = (OSError, UnidentifiedImageError, SyntaxError, ValueError, MemoryError)
 
 
@@ -99,24 +102,42 @@ def check_decodes(path: str | Path) -> np.ndarray:
         return np.asarray(image)
 
 
-def check_rgb(path: str | Path) -> None:
-    """Decode a whole image that is to be read by ``read_rgb``.
+def decode_rgb(path: str | Path) -> np.ndarray:
+    """Decode a whole image as RGB uint8 [H, W, 3], as ``read_rgb`` does for a sound one.
 
     Raises:
-        DataError: not a readable image, or more than 8 bits a band.
+        DataError: not a readable image, truncated, or more than 8 bits a band.
     """
     with _opened(path) as image:
         # Pillow narrows 16-bit RGB as it reads; the stored depth shows in the raw mode before.
         raw_modes = str([tile[3] for tile in image.tile])
         values = np.asarray(image)
-    if values.dtype not in (np.uint8, bool) or ";16" in raw_modes:
+        too_deep = values.dtype not in (np.uint8, bool) or ";16" in raw_modes
+        rgb = values if too_deep or image.mode == "RGB" else np.asarray(image.convert("RGB"))
+    if too_deep:
         raise DataError(f"{path} has more than 8 bits a band; convert it to 8-bit RGB")
+    return rgb
 
 
-def write_image(path: str | Path, image: np.ndarray) -> None:
+def png_comment(path: str | Path) -> str | None:
+    """The comment that ``write_image`` put into a PNG file.
+
+    Raises:
+        DataError: not a readable image.
+    """
+    with _opened(path) as image:
+        return image.info.get(_COMMENT)
+
+
+def write_image(path: str | Path, image: np.ndarray, comment: str | None = None) -> None:
     """Write an image whole or not at all, lossless unless its suffix is .jpg (quality 95).
 
     Shapes: uint8 RGB [H, W, 3] or gray [H, W].
+
+    Args:
+        path: its suffix says the format.
+        image: the pixels.
+        comment: text to store in a PNG file.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -127,6 +148,12 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
         ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 95],
         ".tif": [cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_NONE],
     }.get(suffix, [])
+    if comment is not None:
+        with replacing(path) as temporary:
+            text = PngInfo()
+            text.add_text(_COMMENT, comment)
+            Image.fromarray(image).save(temporary, pnginfo=text)
+        return
     bgr = image[..., ::-1] if image.ndim == 3 else image
     encoded, data = cv2.imencode(suffix, bgr, options)
     if not encoded:
@@ -138,6 +165,8 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
 def write_json(path: str | Path, content: dict[str, Any]) -> None:
     """Write a JSON file whole or not at all; NaN becomes null."""
     text = json.dumps(_without_nan(content), indent=2, allow_nan=False)
+    # One line for a list of plain values, as a row of a confusion matrix.
+    text = re.sub(r"\[\n[^\[\]{}\"]*\]", lambda found: " ".join(found[0].split()), text)
     with replacing(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 

@@ -11,7 +11,15 @@ import yaml
 
 from network.datasets.catalog import IMAGENET_MEAN, IMAGENET_STD, Color, DatasetSpec
 from network.datasets.files import list_images
-from network.datasets.segmentation import DatasetLayout, Sample, check_split, pair_files
+from network.datasets.segmentation import (
+    DatasetLayout,
+    Report,
+    Sample,
+    check_split,
+    listed,
+    pair_files,
+    refuse,
+)
 from network.errors import ConfigError, DataError, MissingDataError
 
 MAX_CLASSES = 250
@@ -103,10 +111,19 @@ class FolderDataset(DatasetLayout):
         if strange:
             raise ConfigError(f"unscored names no class: {', '.join(sorted(strange))}")
 
-    def samples(self, split: str) -> list[Sample]:
+    def samples(self, split: str, report: Report = refuse) -> list[Sample]:
         """The samples of a split (see ``DatasetLayout.samples``)."""
         check_split(split)
-        pairs = pair_files(list_images(self.root / "images"), list_images(self.root / "masks"))
+        images, masks = (list_images(self.root / kind) for kind in ("images", "masks"))
+        pairs = pair_files(images, masks, report=report)
+        both = [p.name for p in pairs if _matches(p.name, self.val) and _matches(p.name, self.test)]
+        if both:
+            report(
+                DataError(
+                    f"{self.root}: val={list(self.val)} and test={list(self.test)} both hold "
+                    f"{listed(both)}; an image must not be in two splits"
+                )
+            )
         if not self.val and split != "train" and not (split == "test" and self.test):
             raise ConfigError(
                 f"{self.root}: no held-out files. Name them by a pattern, for example "
@@ -124,6 +141,10 @@ class FolderDataset(DatasetLayout):
                 f"val={list(self.val)}, test={list(self.test)}"
             )
         return chosen
+
+    def protocol(self) -> dict[str, Any]:
+        """The patterns of the held-out images."""
+        return {"val": list(self.val), "test": list(self.test or self.val)}
 
     def _settings(self, given: dict) -> dict:
         path = self.root / SETTINGS_FILE

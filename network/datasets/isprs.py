@@ -1,79 +1,373 @@
-"""ISPRS Vaihingen and Potsdam, cut into patches by ``tools/*_patch_split.py``."""
+"""ISPRS Vaihingen and Potsdam: the publisher's tiles, and the patches cut from them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, ClassVar
 
-from network.datasets.catalog import VAIHINGEN, VAIHINGEN_VAL_TILES
+import numpy as np
+
+from network.datasets.catalog import (
+    POTSDAM,
+    POTSDAM_TILES,
+    VAIHINGEN,
+    VAIHINGEN_TILES,
+    DatasetSpec,
+    TileTable,
+)
 from network.datasets.files import list_images
-from network.datasets.segmentation import DatasetLayout, Sample, check_split, pair_files
-from network.errors import DataError
+from network.datasets.segmentation import (
+    MAX_UNKNOWN_SHARE,
+    DatasetLayout,
+    Report,
+    Sample,
+    check_split,
+    listed,
+    pair_files,
+    refuse,
+)
+from network.errors import ConfigError, DataError, MissingDataError
 
-ERODED_SUFFIX = "_noBoundary"
+COLORED_SUFFIX = "_rgb"
 
 
-class VaihingenDataset(DatasetLayout):
-    """Patches named TILE_ROW_COL; whole tiles of the training area are held out for validation.
+@dataclass(frozen=True)
+class TileFiles:
+    """How the publisher names the files of a tile: prefix, id, suffix."""
 
-    ``root/train/images_SIZE`` and ``root/train/masks_SIZE`` hold the training area,
-    ``root/test/...`` alike the test area; masks hold class indices.
+    prefix: str
+    image_suffixes: tuple[str, ...] = ("",)
+    mask_suffix: str = ""
+    eroded_suffix: str = "_noBoundary"
+
+    def tile(self, patch: str) -> str:
+        """Id of the tile that the patch PREFIX_ID_ROW_COL was cut from."""
+        tile = patch.rsplit("_", 2)[0].removeprefix(self.prefix)
+        for suffix in self.image_suffixes:
+            tile = tile.removesuffix(suffix)
+        return tile
+
+
+class IsprsDataset(DatasetLayout):
+    """Patches named TILE_ROW_COL with masks of class indices.
+
+    ``root/train/images_SIZE`` and ``root/train/masks_SIZE`` hold the training area, of which whole
+    tiles are held out for validation; ``root/test/...`` alike the test area. There, every folder
+    ``masks_SIZE*`` counts (those ending in ``_rgb`` hold colors), and what lies in the masks tells
+    whether they are full or eroded ones.
 
     Args:
-        root: folder of the dataset.
-        patch_size: SIZE in the names of those folders.
-        val_tiles: area numbers held out for validation.
+        root: folder of the dataset; without it, ``data/NAME``.
+        patch_size: SIZE in the names of the folders.
+        val_tiles: tiles held out for validation; without it, the dataset's own choice.
+        validate_on_test: choose checkpoints on the test tiles, as some published numbers do, and
+            train on all tiles of the training area.
         name: of the dataset, for output folders.
+
+    Raises:
+        ConfigError: validation tiles that are not in the training area.
     """
+
+    SPEC: ClassVar[DatasetSpec]
+    TILES: ClassVar[TileTable]
+    FILES: ClassVar[TileFiles]
 
     def __init__(
         self,
-        root: str | Path = "data/vaihingen",
+        root: str | Path | None = None,
         patch_size: int = 1024,
-        val_tiles: Sequence[str] = VAIHINGEN_VAL_TILES,
-        name: str = VAIHINGEN.name,
+        val_tiles: Sequence[str] | None = None,
+        validate_on_test: bool = False,
+        name: str | None = None,
     ) -> None:
-        self.ignore_values = (VAIHINGEN.ignore_index,)
-        self.spec = replace(VAIHINGEN, name=name)
-        self.root = Path(root)
+        self.ignore_values = (self.SPEC.ignore_index,)
+        self.spec = replace(self.SPEC, name=name or self.SPEC.name)
+        self.root = Path("data") / self.SPEC.name if root is None else Path(root)
         self.patch_size = patch_size
-        self.val_tiles = tuple(str(tile) for tile in val_tiles)
+        self.validate_on_test = validate_on_test
+        if validate_on_test and val_tiles:
+            raise ConfigError("validate_on_test and val_tiles exclude each other; leave one out")
+        held_out = self.TILES.val if val_tiles is None else val_tiles
+        self.val_tiles = () if validate_on_test else tuple(held_out)
+        for tile in self.val_tiles:
+            if tile in self.TILES.test:
+                raise ConfigError(
+                    f"val_tiles: {tile} is a test tile; to choose checkpoints on test tiles, say "
+                    "so by dataset.validate_on_test=True"
+                )
+            if tile not in self.TILES.train:
+                raise ConfigError(
+                    f"val_tiles: {tile} is no tile of the training area, which has "
+                    f"{', '.join(self.TILES.train)}"
+                )
+        self._references: dict[str, dict[str, Path]] | None = None
 
-    def samples(self, split: str) -> list[Sample]:
+    def samples(self, split: str, report: Report = refuse) -> list[Sample]:
         """The samples of a split (see ``DatasetLayout.samples``)."""
         check_split(split)
-        area = self.root / ("test" if split == "test" else "train")
-        pairs = pair_files(
-            list_images(area / f"images_{self.patch_size}"),
-            list_images(area / f"masks_{self.patch_size}"),
-        )
         if split == "test":
-            return pairs
-        held_out = {p.name for p in pairs if _area_number(p.name) in self.val_tiles}
-        chosen = [p for p in pairs if (p.name in held_out) == (split == "val")]
+            return self._test_samples(report)
+        if split == "val" and self.validate_on_test:
+            tests = self._test_samples(report)
+            return [
+                sample._replace(mask=sample.mask or sample.eroded, eroded=None) for sample in tests
+            ]
+        area = self.root / "train"
+        images = self._images(area, self.TILES.train, report)
+        masks = list_images(area / f"masks_{self.patch_size}")
+        pairs = pair_files(images, masks, report=report)
+        chosen = [p for p in pairs if (self.tile(p) in self.val_tiles) == (split == "val")]
         if not chosen:
             raise DataError(
                 f"{area}: no patch is left for {split!r} with the tiles "
-                f"{', '.join(self.val_tiles)} held out for validation"
+                f"{', '.join(self.val_tiles) or '(none)'} held out for validation"
             )
         return chosen
 
+    def tile(self, sample: Sample) -> str:
+        """Id of the tile that a patch was cut from."""
+        return self.FILES.tile(sample.name)
 
-def pair_vaihingen_tiles(
-    image_folder: str | Path, mask_folder: str | Path, eroded: bool = False
+    def missing(self, split: str) -> list[str]:
+        """Official tiles of the split without a patch."""
+        official = {
+            "train": set(self.TILES.train) - set(self.val_tiles),
+            "val": self.TILES.test if self.validate_on_test else self.val_tiles,
+            "test": self.TILES.test,
+        }[split]
+        found = {self.tile(sample) for sample in self.samples(split)}
+        return [tile for tile in (*self.TILES.train, *self.TILES.test)
+                if tile in official and tile not in found]  # fmt: skip
+
+    def raw(self) -> DatasetLayout | None:
+        """The publisher's tiles, where they lie beside the patches."""
+        tiles = IsprsTiles(self)
+        return tiles if any(tiles.folders(split) for split in ("train", "test")) else None
+
+    def protocol(self) -> dict[str, Any]:
+        """The tiles of the validation."""
+        return {
+            "validation": "test tiles" if self.validate_on_test else "tiles of the training area",
+            "val_tiles": list(self.TILES.test if self.validate_on_test else self.val_tiles),
+            "validate_on_test": self.validate_on_test,
+        }
+
+    def is_colored(self, path: Path) -> bool:
+        """Masks of indices, but for those in folders whose name ends in ``_rgb``."""
+        return path.parent.name.endswith(COLORED_SUFFIX)
+
+    def _images(self, area: Path, tiles: Sequence[str], report: Report) -> list[Path]:
+        """The patches of an area.
+
+        Raises:
+            DataError: some are of tiles that do not belong there, unless ``report`` takes it.
+        """
+        paths = list_images(area / f"images_{self.patch_size}")
+        found = {self.FILES.tile(path.stem) for path in paths}
+        other = sorted(found & ({*self.TILES.train, *self.TILES.test} - {*tiles}))
+        unknown = sorted(found - {*self.TILES.train, *self.TILES.test, *self.TILES.faulty})
+        if other:
+            kind = "test" if area.name == "train" else "training"
+            report(
+                DataError(
+                    f"{paths[0].parent} has patches of the {kind} tiles {listed(other)}: a tile "
+                    "must not be in two splits. Take them out"
+                )
+            )
+        if unknown:
+            report(
+                DataError(
+                    f"{paths[0].parent} has patches of unknown tiles: {listed(unknown)}. Patches "
+                    f"of {self.SPEC.name} are named {self.FILES.prefix}ID_ROW_COL"
+                )
+            )
+        faulty = {*self.TILES.faulty}
+        return [path for path in paths if self.FILES.tile(path.stem) not in faulty]
+
+    def _test_samples(self, report: Report) -> list[Sample]:
+        area = self.root / "test"
+        images = self._images(area, self.TILES.test, report)
+        if self._references is None:
+            self._references = self._find_references(area)
+        pairs = {
+            kind: pair_files(images, sorted(masks.values()), report=report)
+            for kind, masks in self._references.items()
+        }
+        masks = {kind: {p.name: p.mask for p in found} for kind, found in pairs.items()}
+        names = [p.name for p in next(iter(pairs.values()))]
+        return [
+            Sample(
+                name,
+                next(iter(pairs.values()))[index].image,
+                masks.get("mask", {}).get(name),
+                masks.get("eroded", {}).get(name),
+            )
+            for index, name in enumerate(names)
+        ]
+
+    def _find_references(self, area: Path) -> dict[str, dict[str, Path]]:
+        """The mask folders of the test area by what they hold: ``mask`` (full) and ``eroded``."""
+        main = area / f"masks_{self.patch_size}"
+        folders = sorted(
+            path for path in area.glob(f"{main.name}*") if path.is_dir() and any(path.iterdir())
+        )
+        if not folders:
+            raise MissingDataError(f"no folder {main}")
+        references: dict[str, dict[str, Path]] = {}
+        for folder in folders:
+            masks = {path.stem: path for path in list_images(folder)}
+            kind = "eroded" if self._is_eroded(folder, list(masks.values())) else "mask"
+            references.setdefault(kind, masks)
+        return references
+
+    def _is_eroded(self, folder: Path, paths: Sequence[Path]) -> bool:
+        """Whether masks ignore pixels inside of their tiles.
+
+        Raises:
+            DataError: some tiles do and others do not, or the folder's name says ``eroded`` and
+                none does.
+        """
+        with ThreadPoolExecutor() as pool:
+            counts = list(pool.map(self._ignored_inside, paths))
+        tiles: dict[str, np.ndarray] = {}
+        for path, count in zip(paths, counts, strict=True):
+            tile = self.FILES.tile(path.stem)
+            tiles[tile] = tiles.get(tile, 0) + count
+        eroded = any(inside > MAX_UNKNOWN_SHARE * pixels for inside, pixels in tiles.values())
+        full = sorted(tile for tile, (inside, _) in tiles.items() if not inside)
+        if full and (eroded or "eroded" in folder.name):
+            raise DataError(
+                f"{folder} has no boundary pixel in the masks of the tiles {listed(full)}, so "
+                "these are no eroded masks; split the *_noBoundary masks into it"
+            )
+        return eroded
+
+    def _ignored_inside(self, path: Path) -> np.ndarray:
+        """Numbers of ignored and of all pixels, without padding at the right and bottom: [2]."""
+        ignored = self.read_mask(path) == self.spec.ignore_index
+        rows, cols = np.flatnonzero(~ignored.all(axis=1)), np.flatnonzero(~ignored.all(axis=0))
+        if not len(rows):
+            return np.zeros(2, int)
+        inside = ignored[: rows[-1] + 1, : cols[-1] + 1]
+        return np.array([inside.sum(), inside.size])
+
+
+class VaihingenDataset(IsprsDataset):
+    """ISPRS Vaihingen, false-color (near infrared, red, green) at 9 cm; see ``IsprsDataset``."""
+
+    SPEC = VAIHINGEN
+    TILES = VAIHINGEN_TILES
+    FILES = TileFiles("top_mosaic_09cm_area")
+
+
+class PotsdamDataset(IsprsDataset):
+    """ISPRS Potsdam, RGB or IRRG at 5 cm; see ``IsprsDataset``."""
+
+    SPEC = POTSDAM
+    TILES = POTSDAM_TILES
+    FILES = TileFiles("top_potsdam_", ("_RGB", "_IRRG"), "_label", "_label_noBoundary")
+
+
+class IsprsTiles(DatasetLayout):
+    """The publisher's whole tiles with masks in colors, as ``tools/*_patch_split.py`` read them.
+
+    ``root/{train,test}_images``, ``root/{train,test}_masks`` and ``root/test_masks_eroded``.
+    """
+
+    masks = "color"
+
+    def __init__(self, patches: IsprsDataset) -> None:
+        self.spec = patches.spec
+        self.root = patches.root
+        self.patches = patches
+
+    def folders(self, split: str) -> list[Path]:
+        """The image folder and the mask folders of a split, or nothing where some are missing."""
+        images, masks = (self.root / f"{split}_{kind}" for kind in ("images", "masks"))
+        found = [path for path in (masks, self.root / f"{split}_masks_eroded") if path.is_dir()]
+        return [images, *found] if images.is_dir() and found else []
+
+    def samples(self, split: str, report: Report = refuse) -> list[Sample]:
+        """The tiles of a split; of two kinds of images the first counts."""
+        check_split(split)
+        folders = self.folders(split)
+        if not folders:
+            return []
+        images, *mask_folders = folders
+        files, tiles = self.patches.FILES, self.patches.TILES
+        names = {path.stem for path in list_images(images)}
+        suffix = next(
+            (s for s in files.image_suffixes if any(name.endswith(s) for name in names)), ""
+        )
+        found: dict[str, dict[str, Path]] = {}
+        for folder in mask_folders:
+            eroded = folder.name.endswith("_eroded")
+            for pair in pair_tiles(files, images, folder, suffix, eroded, report):
+                kind = "eroded" if eroded else "mask"
+                found.setdefault(pair.name, {"image": pair.image})[kind] = pair.mask
+        samples = [
+            Sample(name, paths["image"], paths.get("mask"), paths.get("eroded"))
+            for name, paths in sorted(found.items())
+        ]
+        allowed = tiles.test if split == "test" else (*tiles.train, *tiles.faulty)
+        strange = sorted({self.tile(s) for s in samples} - {*allowed})
+        if strange:
+            report(DataError(f"{images}: {listed(strange)} are no {split} tiles; take them out"))
+        return samples
+
+    def missing(self, split: str) -> list[str]:
+        """Official tiles of the split that are not there."""
+        official = {"train": self.patches.TILES.train, "test": self.patches.TILES.test}
+        found = {self.tile(sample) for sample in self.samples(split)}
+        return [tile for tile in official.get(split, ()) if tile not in found]
+
+    def tile(self, sample: Sample) -> str:
+        """Id of a tile."""
+        return sample.name.removeprefix(self.patches.FILES.prefix)
+
+
+def pair_tiles(
+    files: TileFiles,
+    image_folder: Path,
+    mask_folder: Path,
+    image_suffix: str = "",
+    eroded: bool = False,
+    report: Report = refuse,
 ) -> list[Sample]:
-    """The publisher's tiles with their masks (``*_noBoundary`` where eroded).
+    """The publisher's tiles with their masks.
+
+    Args:
+        files: how they are named.
+        image_folder, mask_folder: where they lie.
+        image_suffix: which of several images of a tile, as ``_RGB``.
+        eroded: take the ``*_noBoundary`` masks; else the others.
+        report: takes faults; without it they are raised.
 
     Raises:
         MissingDataError: a folder that is not there.
-        DataError: a tile without a mask or a mask without a tile (names listed).
+        DataError: no file of the kind asked for, a tile without a mask or a mask without a tile
+            (names listed).
     """
-    suffix = ERODED_SUFFIX if eroded else ""
-    return pair_files(list_images(image_folder), list_images(mask_folder), mask_suffix=suffix)
-
-
-def _area_number(patch: str) -> str:
-    """'top_mosaic_09cm_area30_0_1' -> '30'."""
-    tile = patch.rsplit("_", 2)[0]
-    return tile.rpartition("area")[2]
+    images = [
+        path
+        for path in list_images(image_folder)
+        if not any(path.stem.endswith(s) for s in files.image_suffixes if s != image_suffix and s)
+    ]
+    mask_suffix = files.eroded_suffix if eroded else files.mask_suffix
+    masks = [
+        path
+        for path in list_images(mask_folder)
+        if path.stem.endswith(files.eroded_suffix) == eroded
+    ]
+    if not images:
+        raise MissingDataError(f"no image *{image_suffix} in {image_folder}, but others: "
+                               "is --rgb-image left out or too much?")  # fmt: skip
+    if not masks:
+        raise MissingDataError(
+            f"no mask *{mask_suffix} in {mask_folder}, but "
+            + ("others; leave out --eroded" if eroded else "*_noBoundary ones; add --eroded")
+        )
+    return pair_files(images, masks, image_suffix, mask_suffix, report)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,10 +12,12 @@ from tqdm import tqdm
 from network.datasets.catalog import DatasetSpec
 from network.datasets.checks import check_sizes
 from network.datasets.colors import decode_colors, encode_colors
-from network.datasets.files import read_rgb, write_image
+from network.datasets.files import decode_rgb, write_image
+from network.datasets.parallel import in_processes
 from network.datasets.segmentation import Pair, Sample, ignore_unknown
+from network.datasets.staging import staged
 from network.datasets.windows import Window, windows
-from network.errors import ConfigError, DataError, OutputError, UserError
+from network.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,11 @@ class PatchSplit:
         return count, unknown
 
     def _read(self, tile: Sample) -> tuple[np.ndarray, np.ndarray, float]:
-        image, colors = read_rgb(tile.image), read_rgb(tile.mask)
+        image, colors = decode_rgb(tile.image), decode_rgb(tile.mask)
         mask = encode_colors(colors, self.spec)
-        unknown = ignore_unknown(tile.mask, mask, colors, self.spec.ignore_index)
         if self.eroded and not (mask == self.spec.ignore_index).any():
             raise DataError(f"{tile.mask} is no eroded mask: none of its pixels is a boundary")
+        unknown = ignore_unknown(tile.mask, mask, colors, self.spec.ignore_index)
         if self.scale != 1:
             height, width = (round(side * self.scale) for side in mask.shape)
             image, mask = Pair(image, mask).resized(height, width, shrinks=self.scale < 1)
@@ -99,48 +99,20 @@ def split_tiles(tiles: Sequence[Sample], how: PatchSplit, processes: int) -> int
         )
     check_sizes(tiles)
     folders = (how.image_folder, how.mask_folder)
-    aside = [folder.with_name(f".{folder.name}.partial") for folder in folders]
-    try:
-        _remove(aside)
-        writer = replace(how, image_folder=aside[0], mask_folder=aside[1])
-        count = _split_all(tiles, writer, processes)
-        for source, target in zip(aside, folders, strict=True):
-            _publish(source, target, tiles)
-    except UserError:
-        raise
-    except OSError as error:
-        raise OutputError(f"cannot write {error.filename}: {error.strerror}") from error
-    finally:
-        _remove(aside)
-    return count
-
-
-def _split_all(tiles: Sequence[Sample], how: PatchSplit, processes: int) -> int:
-    total = 0
-    with ProcessPoolExecutor(processes) as pool:
-        bar = tqdm(pool.map(how.split, tiles), total=len(tiles), desc="splitting", unit="tile")
-        for tile, (count, unknown) in zip(tiles, bar, strict=True):
-            total += count
-            if unknown:
-                bar.write(f"{tile.mask}: {unknown:.3%} in unlisted colors, ignored")
-    return total
-
-
-def _publish(source: Path, target: Path, tiles: Sequence[Sample]) -> None:
-    """Move patches into place; earlier ones of these tiles that are not among them are removed."""
-    target.mkdir(parents=True, exist_ok=True)
-    names = {tile.name for tile in tiles}
-    new = {path.name for path in source.iterdir()}
-    for path in target.iterdir():
-        if path.stem.rsplit("_", 2)[0] in names and path.name not in new:
-            path.unlink()
-    for name in sorted(new):
-        (source / name).replace(target / name)
-
-
-def _remove(folders: Sequence[Path]) -> None:
+    sources = {path.parent.resolve() for tile in tiles for path in (tile.image, tile.mask)}
     for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.resolve() in sources:
+            raise ConfigError(f"{folder} holds tiles; write patches to another folder")
+    names = {tile.name for tile in tiles}
+    count = 0
+    with staged(folders, lambda path: path.stem.rsplit("_", 2)[0] in names) as aside:
+        writer = replace(how, image_folder=aside[0], mask_folder=aside[1])
+        found = in_processes(writer.split, tiles, processes, "splitting", "tile")
+        for tile, (patches, unknown) in zip(tiles, found, strict=True):
+            count += patches
+            if unknown:
+                tqdm.write(f"{tile.mask}: {unknown:.3%} in unlisted colors, ignored")
+    return count
 
 
 def _cut(array: np.ndarray, window: Window, **padding) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -23,11 +23,22 @@ SPLITS = ("train", "val", "test")
 
 
 class Sample(NamedTuple):
-    """One image and its mask; names are unique within a split and become file names."""
+    """One image and its masks; names are unique within a split and become file names.
+
+    ``mask`` is None where there is no label or only an eroded one; ``eroded`` is the mask in which
+    pixels near a border between classes are ignored (ISPRS).
+    """
 
     name: str
     image: Path
-    mask: Path
+    mask: Path | None
+    eroded: Path | None = None
+
+    @property
+    def masks(self) -> dict[str, Path]:
+        """The masks that there are, by their field: ``mask`` and ``eroded``."""
+        masks = {"mask": self.mask, "eroded": self.eroded}
+        return {kind: path for kind, path in masks.items() if path is not None}
 
 
 class Pair(NamedTuple):
@@ -45,6 +56,15 @@ class Pair(NamedTuple):
         )
 
 
+Report = Callable[[DataError], None]
+"""Takes a fault; raises it, or keeps it and lets the work go on."""
+
+
+def refuse(fault: DataError) -> None:
+    """Raise it: the ``Report`` of work that cannot go on."""
+    raise fault
+
+
 Transform = Callable[[Callable[[int], Pair], int, int, int], Pair]
 """(read, number of samples, index, seed) -> pair; ``read`` fetches any sample (for mosaics)."""
 
@@ -52,9 +72,9 @@ Transform = Callable[[Callable[[int], Pair], int, int, int], Pair]
 class SegmentationDataset(Dataset):
     """Samples of one split.
 
-    Items are dicts: ``image`` uint8 [3, H, W], ``mask`` uint8 [H, W], ``name``. What an item looks
-    like depends on its key alone: an index, or a pair (index, seed) for a random transform, so it
-    is the same for any number of workers.
+    Items are dicts: ``image`` uint8 [3, H, W], ``mask`` and ``eroded`` (where the sample has them)
+    uint8 [H, W], ``name``. What an item looks like depends on its key alone: an index, or a pair
+    (index, seed) for a random transform, so it is the same for any number of workers.
 
     Raises:
         DataError: a file that cannot be read, a mask of another size than its image, or more
@@ -67,34 +87,41 @@ class SegmentationDataset(Dataset):
         self.layout = layout
         self.samples = layout.samples(split)
         self.transform = transform
-        self._cached: dict[int, Pair] = {}
+        self._cached: dict[tuple[Path, ...], list[np.ndarray]] = {}
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def __getitem__(self, key: int | tuple[int, int]) -> dict[str, Tensor | str]:
         index, seed = key if isinstance(key, tuple) else (key, 0)
+        sample = self.samples[index]
         if self.transform is None:
-            pair = self.read(index)
+            image, *masks = self._read(sample, *sample.masks.values())
         else:
-            pair = self.transform(self.read, len(self), index, seed)
+            image, *masks = self.transform(self.read, len(self), index, seed)
         return {
-            "image": torch.from_numpy(np.ascontiguousarray(pair.image)).permute(2, 0, 1),
-            "mask": torch.from_numpy(np.ascontiguousarray(pair.mask)),
-            "name": self.samples[index].name,
+            "image": torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1),
+            "name": sample.name,
+        } | {
+            kind: torch.from_numpy(np.ascontiguousarray(mask))
+            for kind, mask in zip(sample.masks, masks, strict=True)
         }
 
     def read(self, index: int) -> Pair:
-        """Decode a sample as it lies on disk."""
-        if index in self._cached:
-            return self._cached[index]
-        sample = self.samples[index]
-        pair = Pair(read_rgb(sample.image), self.layout.read_mask(sample.mask))
-        if pair.image.shape[:2] != pair.mask.shape:
-            raise size_fault(sample, pair.image.shape[:2], pair.mask.shape)
+        """Decode a sample and its mask as they lie on disk."""
+        return Pair(*self._read(self.samples[index], self.samples[index].mask))
+
+    def _read(self, sample: Sample, *masks: Path) -> list[np.ndarray]:
+        key = (sample.image, *masks)
+        if key in self._cached:
+            return self._cached[key]
+        arrays = [read_rgb(sample.image), *(self.layout.read_mask(mask) for mask in masks)]
+        for path, mask in zip(masks, arrays[1:], strict=True):
+            if arrays[0].shape[:2] != mask.shape:
+                raise size_fault(sample.image, path, arrays[0].shape[:2], mask.shape)
         if self.layout.cache:
-            self._cached[index] = pair
-        return pair
+            self._cached[key] = arrays
+        return arrays
 
 
 class DatasetLayout(ABC):
@@ -115,13 +142,34 @@ class DatasetLayout(ABC):
     cache: bool = False
 
     @abstractmethod
-    def samples(self, split: str) -> list[Sample]:
+    def samples(self, split: str, report: Report = refuse) -> list[Sample]:
         """The samples of ``train``, ``val`` or ``test``, sorted by name.
+
+        Args:
+            split: one of ``SPLITS``.
+            report: takes what is wrong with names and splits; without it, the first such fault
+                is raised.
 
         Raises:
             MissingDataError: a folder that is not there.
-            DataError: images without a mask or masks without an image.
+            DataError: images without a mask, masks without an image, an image in two splits.
         """
+
+    def tile(self, sample: Sample) -> str:
+        """The tile that a sample was cut from, or its own name."""
+        return sample.name
+
+    def missing(self, split: str) -> list[str]:
+        """What the official split has and this folder lacks: tiles, or names of images."""
+        return []
+
+    def raw(self) -> DatasetLayout | None:
+        """The publisher's files that this dataset was prepared from, where they are there."""
+        return None
+
+    def protocol(self) -> dict[str, Any]:
+        """How the splits are chosen, as plain values; stored with checkpoints and results."""
+        return {}
 
     def read_mask(self, path: Path) -> np.ndarray:
         """Read a mask as class indices, ignored and unknown values as ``spec.ignore_index``.
@@ -132,16 +180,32 @@ class DatasetLayout(ABC):
         Raises:
             DataError: unreadable, or more than 1% of the pixels in values that are not listed.
         """
-        if self.masks == "color":
-            raw = read_rgb(path)
-            mask = encode_colors(raw, self.spec)
-        else:
-            raw = read_indices(path)
-            mask = self._encode_indices(raw)
+        mask, raw = self.decode_mask(path)
         ignore_unknown(path, mask, raw, self.spec.ignore_index)
         return mask
 
-    def _encode_indices(self, raw: np.ndarray) -> np.ndarray:
+    def decode_mask(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
+        """Read a mask as class indices, and as it is stored.
+
+        Returns:
+            uint8 [H, W] with ``UNKNOWN`` where a value is not listed; RGB [H, W, 3] or values
+            [H, W].
+
+        Raises:
+            DataError: unreadable.
+        """
+        if self.is_colored(path):
+            raw = read_rgb(path)
+            return encode_colors(raw, self.spec), raw
+        raw = read_indices(path)
+        return self.encode_indices(raw), raw
+
+    def is_colored(self, path: Path) -> bool:
+        """Whether a mask holds colors rather than indices."""
+        return self.masks == "color"
+
+    def encode_indices(self, raw: np.ndarray) -> np.ndarray:
+        """Stored values [H, W] as class indices uint8 [H, W], ``UNKNOWN`` where not listed."""
         known = raw < self.spec.num_classes
         mask = np.where(known, raw, UNKNOWN).astype(np.uint8)
         mask[np.isin(raw, self.ignore_values)] = self.spec.ignore_index
@@ -149,12 +213,17 @@ class DatasetLayout(ABC):
 
 
 def pair_files(
-    images: Sequence[Path], masks: Sequence[Path], image_suffix: str = "", mask_suffix: str = ""
+    images: Sequence[Path],
+    masks: Sequence[Path],
+    image_suffix: str = "",
+    mask_suffix: str = "",
+    report: Report = refuse,
 ) -> list[Sample]:
     """Match images and masks by the stem of their names, without the suffixes given.
 
     Raises:
-        DataError: an image without a mask, or a mask without an image (names listed).
+        DataError: an image without a mask, or a mask without an image (names listed), unless
+            ``report`` takes it.
     """
     image_of = {path.stem.removesuffix(image_suffix): path for path in images}
     mask_of = {path.stem.removesuffix(mask_suffix): path for path in masks}
@@ -162,7 +231,7 @@ def pair_files(
         if len(by_stem) < len(paths):
             kept = set(by_stem.values())
             twice = sorted({path.stem for path in paths if path not in kept})
-            raise DataError(f"several files of one name in {paths[0].parent}: {listed(twice)}")
+            report(DataError(f"several files of one name in {paths[0].parent}: {listed(twice)}"))
     lonely = [
         f"{len(names)} {kind} in {paths[0].parent} without {other} of the same name in "
         f"{others[0].parent}: {listed(sorted(names))}"
@@ -173,8 +242,9 @@ def pair_files(
         if names
     ]
     if lonely:
-        raise DataError("; ".join(lonely) + ". Add what is missing or take these files out")
-    return [Sample(stem, image_of[stem], mask_of[stem]) for stem in sorted(image_of)]
+        report(DataError("; ".join(lonely) + ". Add what is missing or take these files out"))
+    stems = sorted(image_of.keys() & mask_of.keys())
+    return [Sample(stem, image_of[stem], mask_of[stem]) for stem in stems]
 
 
 def check_split(split: str) -> None:
@@ -193,11 +263,13 @@ def listed(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(str(name) for name in names[:most]) + more
 
 
-def size_fault(sample: Sample, image: Sequence[int], mask: Sequence[int]) -> DataError:
+def size_fault(
+    image: Path, mask: Path, image_size: Sequence[int], mask_size: Sequence[int]
+) -> DataError:
     """The fault of a mask whose size is not its image's; sizes are (height, width)."""
     return DataError(
-        f"{sample.image} is {image[1]}x{image[0]} pixels, but its mask {sample.mask} is "
-        f"{mask[1]}x{mask[0]}; they must be the same size"
+        f"{image} is {image_size[1]}x{image_size[0]} pixels, but its mask {mask} is "
+        f"{mask_size[1]}x{mask_size[0]}; they must be the same size"
     )
 
 
@@ -225,18 +297,21 @@ def ignore_unknown(path: Path, mask: np.ndarray, raw: np.ndarray, ignore_index: 
 
 
 def _unknown_fault(path: Path, values: np.ndarray, share: float) -> DataError:
-    found, counts = np.unique(values, axis=0, return_counts=True)
+    colored = values.ndim == 2
+    codes = values @ np.array([1 << 16, 1 << 8, 1]) if colored else values
+    _, first, counts = np.unique(codes, return_index=True, return_counts=True)
     commonest = ", ".join(
-        f"{found[i].tolist()} ({counts[i] / len(values) * share:.1%})"
-        for i in np.argsort(-counts)[:5]
+        f"{values[first[i]].tolist()} ({counts[i] / len(values) * share:.1%})"
+        for i in np.argsort(-counts, kind="stable")[:5]
     )
-    what, advice = "values", "or mend the mask"
-    if found.ndim == 2:
-        what, advice = "colors", "or use a lossless mask"
-        if (found == found[:, :1]).all():
-            advice = "or set masks='index' if the masks hold class indices"
+    what = "colors" if colored else "values"
+    advice = (
+        "Is it the right file, a lossless one? In a dataset of your own, list them as a class or "
+        "as ignored"
+    )
+    if colored and (values == values[:, :1]).all():
+        advice = "If the masks hold class indices, set masks='index'"
     return DataError(
         f"{path}: {share:.1%} of its pixels have {what} that the dataset does not list "
-        f"(at most {MAX_UNKNOWN_SHARE:.0%} is tolerated), the commonest {commonest}. List them as "
-        f"a class or as ignored, {advice}"
+        f"(at most {MAX_UNKNOWN_SHARE:.0%} is tolerated), the commonest {commonest}. {advice}"
     )

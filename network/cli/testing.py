@@ -1,0 +1,60 @@
+"""The command line of the test scripts."""
+
+from __future__ import annotations
+
+import argparse
+
+from network.datasets.segmentation import DatasetLayout, Sample
+from network.errors import ConfigError
+from network.evaluation import TTA_NAMES, test
+from network.experiment import Experiment
+
+
+def test_parser(description: str) -> argparse.ArgumentParser:
+    """The arguments that all test scripts have; parse them with ``parse_intermixed_args``."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("-c", "--config", required=True, help="config file of the training")
+    parser.add_argument("-o", "--output", required=True, help="folder for masks and results.json")
+    parser.add_argument(
+        "-t", "--tta", choices=TTA_NAMES, default="none", help="test-time augmentation"
+    )
+    parser.add_argument(
+        "--compare-tta", action="store_true", help="also score without test-time augmentation"
+    )
+    parser.add_argument("--rgb", action="store_true", help="save masks in colors as well")
+    parser.add_argument("--ckpt", help="checkpoint; without it, the run's best")
+    parser.add_argument("overrides", nargs="*", metavar="name=value", help="settings to change")
+    return parser
+
+
+def add_split(parser: argparse.ArgumentParser) -> None:
+    """Let the user choose the split."""
+    parser.add_argument(
+        "--split", choices=("test", "val"), default="test", help="images to score on"
+    )
+
+
+def run_test(
+    args: argparse.Namespace, split: str, dataset: type[DatasetLayout] = DatasetLayout
+) -> list[Sample]:
+    """Test as the arguments of ``test_parser`` say.
+
+    Args:
+        args: of the command line.
+        split: ``test`` or ``val``.
+        dataset: what the config must be for.
+
+    Returns:
+        the samples of the split.
+
+    Raises:
+        ConfigError: the config is for another dataset.
+    """
+    experiment = Experiment.load(args.config, args.overrides)
+    layout = experiment.build_dataset()
+    if not isinstance(layout, dataset):
+        raise ConfigError(
+            f"{args.config} is for {layout.spec.name}, a {type(layout).__name__}, and this script "
+            f"for {dataset.__name__}; use the script of that dataset, or test.py, which takes any"
+        )
+    return test(experiment, args.output, args.tta, args.rgb, args.ckpt, split, args.compare_tta)

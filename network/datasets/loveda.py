@@ -1,0 +1,139 @@
+"""LoveDA: rural and urban images with masks that ``tools/loveda_mask_convert.py`` prepared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from network.datasets.catalog import LOVEDA, LOVEDA_NUMBERS
+from network.datasets.colors import UNKNOWN
+from network.datasets.files import list_images
+from network.datasets.segmentation import (
+    DatasetLayout,
+    Report,
+    Sample,
+    check_split,
+    listed,
+    pair_files,
+    refuse,
+)
+from network.errors import DataError, MissingDataError
+
+DOMAINS = ("Rural", "Urban")
+FOLDERS = {"train": "Train", "val": "Val", "test": "Test"}
+NO_DATA = 0
+"""Raw label of pixels without a class; the classes follow from 1."""
+
+
+class LoveDADataset(DatasetLayout):
+    """``root/{Train,Val}/{Rural,Urban}/{images_png,masks_png_convert}``, ``root/Test/...``.
+
+    The test images have no published labels. Samples are named DOMAIN/NUMBER.
+
+    Args:
+        root: folder of the dataset.
+        train_on_val: train on Train and Val, for a submission to the online test; scores on Val
+            say nothing then.
+        name: of the dataset, for output folders.
+    """
+
+    mask_folder = "masks_png_convert"
+
+    def __init__(
+        self,
+        root: str | Path = "data/LoveDA",
+        train_on_val: bool = False,
+        name: str = LOVEDA.name,
+    ) -> None:
+        self.ignore_values = (LOVEDA.ignore_index,)
+        self.spec = replace(LOVEDA, name=name)
+        self.root = Path(root)
+        self.train_on_val = train_on_val
+
+    def samples(self, split: str, report: Report = refuse) -> list[Sample]:
+        """The samples of a split (see ``DatasetLayout.samples``)."""
+        check_split(split)
+        own = self._listed(split, report)
+        if split == "train":
+            self._check_overlap(own, report)
+            if self.train_on_val:
+                own += self._listed("val", report)
+        return sorted(own)
+
+    def missing(self, split: str) -> list[str]:
+        """Official numbers of the split without an image."""
+        splits = ("train", "val") if split == "train" and self.train_on_val else (split,)
+        found = {Path(sample.name).name for sample in self.samples(split)}
+        numbers = (str(number) for part in splits for number in LOVEDA_NUMBERS[part])
+        return [number for number in numbers if number not in found]
+
+    def raw(self) -> DatasetLayout | None:
+        """The publisher's masks, where they lie beside the converted ones."""
+        raw = LoveDARaw(self.root)
+        return raw if any(raw.has_masks(split) for split in ("train", "val")) else None
+
+    def protocol(self) -> dict[str, Any]:
+        """Whether Val was trained on."""
+        return {"validation": "Val", "train_on_val": self.train_on_val}
+
+    def has_masks(self, split: str) -> bool:
+        """Whether every domain of a split has its folder of masks."""
+        folder = self.root / FOLDERS[split]
+        return all((folder / domain / self.mask_folder).is_dir() for domain in DOMAINS)
+
+    def _listed(self, split: str, report: Report) -> list[Sample]:
+        samples = []
+        for domain in DOMAINS:
+            folder = self.root / FOLDERS[split] / domain
+            images = list_images(folder / "images_png")
+            if split == "test":
+                pairs = [Sample(path.stem, path, None) for path in images]
+            else:
+                pairs = pair_files(images, self._masks(folder), report=report)
+            samples += [pair._replace(name=f"{domain}/{pair.name}") for pair in pairs]
+        return samples
+
+    def _masks(self, folder: Path) -> list[Path]:
+        masks = folder / self.mask_folder
+        if not masks.is_dir() and (folder / "masks_png").is_dir():
+            raise MissingDataError(
+                f"no folder {masks}; make it: python tools/loveda_mask_convert.py "
+                f"--mask-dir {folder / 'masks_png'} --output-mask-dir {masks}"
+            )
+        return list_images(masks)
+
+    def _check_overlap(self, train: list[Sample], report: Report) -> None:
+        """Refuse images of Train that are in Val or Test too.
+
+        Raises:
+            DataError: naming them, unless ``report`` takes it.
+        """
+        names = {Path(sample.name).name for sample in train}
+        for split in ("val", "test"):
+            folders = [self.root / FOLDERS[split] / domain / "images_png" for domain in DOMAINS]
+            other = {p.stem for f in folders if f.is_dir() for p in list_images(f)}
+            if names & other:
+                report(
+                    DataError(
+                        f"images in both {self.root / 'Train'} and {self.root / FOLDERS[split]}: "
+                        f"{listed(sorted(names & other))}. Take them out of one"
+                        + ("; to train on Val too, say so by dataset.train_on_val=True"
+                           if split == "val" else "")
+                    )
+                )  # fmt: skip
+
+
+class LoveDARaw(LoveDADataset):
+    """LoveDA with the masks as they are published: 0 is no data, 1..7 are the classes."""
+
+    mask_folder = "masks_png"
+
+    def encode_indices(self, raw: np.ndarray) -> np.ndarray:
+        """Published labels [H, W] as class indices uint8 [H, W]."""
+        known = (raw >= 1) & (raw <= self.spec.num_classes)
+        mask = np.where(known, raw - 1, UNKNOWN).astype(np.uint8)
+        mask[raw == NO_DATA] = self.spec.ignore_index
+        return mask

@@ -1,0 +1,72 @@
+"""Converting LoveDA's published masks to class indices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from network.datasets.catalog import LOVEDA
+from network.datasets.colors import decode_colors
+from network.datasets.files import list_images, png_comment, write_image
+from network.datasets.loveda import LoveDARaw
+from network.datasets.parallel import in_processes
+from network.datasets.staging import staged
+from network.errors import DataError
+
+CONVERTED = "LoveDA class indices: 0..6, 7 is ignored"
+"""Comment in converted masks, by which they are known."""
+
+
+@dataclass(frozen=True)
+class LabelConversion:
+    """Published masks to class indices, and to colors for looking at.
+
+    Args:
+        mask_folder: where masks of indices go.
+        color_folder: where masks in colors go.
+    """
+
+    mask_folder: Path
+    color_folder: Path
+
+    def convert(self, path: Path) -> None:
+        """Convert one mask.
+
+        Raises:
+            DataError: unreadable, values that are no labels, or converted already.
+        """
+        if png_comment(path) == CONVERTED:
+            raise DataError(
+                f"{path} is converted already; --mask-dir must hold the masks as published "
+                "(0 is no data, 1..7 are the classes)"
+            )
+        mask = LoveDARaw().read_mask(path)
+        write_image(self.mask_folder / f"{path.stem}.png", mask, comment=CONVERTED)
+        write_image(self.color_folder / f"{path.stem}.png", decode_colors(mask, LOVEDA))
+
+
+def convert_labels(mask_folder: Path, output: Path, processes: int) -> Sequence[Path]:
+    """Convert a folder of masks, all or none; running it again gives the same files.
+
+    Returns:
+        the folders of the masks of indices and of those in colors.
+
+    Raises:
+        MissingDataError: no masks.
+        DataError: see ``LabelConversion.convert``; or a folder of converted masks.
+        OutputError: folders that cannot be written.
+    """
+    paths = list_images(mask_folder)
+    if mask_folder.resolve() == output.resolve() or "_convert" in mask_folder.resolve().name:
+        raise DataError(
+            f"--mask-dir {mask_folder} --output-mask-dir {output}: read the masks as published "
+            "(masks_png) and write to another folder (masks_png_convert)"
+        )
+    folders = (output, output.with_name(f"{output.name}_rgb"))
+    with staged(folders) as aside:
+        for _ in in_processes(
+            LabelConversion(*aside).convert, paths, processes, "converting", "mask"
+        ):
+            pass
+    return folders

@@ -1,0 +1,58 @@
+"""Work on many files in several processes, with a progress bar."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+import cv2
+from tqdm import tqdm
+
+from network.errors import DataError
+
+MAX_PROCESSES = 8
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def default_processes() -> int:
+    """One for each core, up to ``MAX_PROCESSES``."""
+    return min(os.cpu_count() or 1, MAX_PROCESSES)
+
+
+def in_processes(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    processes: int,
+    description: str,
+    unit: str,
+) -> Iterator[Result]:
+    """Results of a picklable function in the order of the items.
+
+    A fault of the function is raised here, and nothing new is begun.
+
+    Raises:
+        DataError: a process was killed, as a machine does that runs out of memory.
+    """
+    chunk = max(1, min(16, len(items) // (4 * max(1, processes))))
+    pool = ProcessPoolExecutor(max(1, processes), initializer=_start)
+    try:
+        results = pool.map(function, items, chunksize=chunk)
+        yield from tqdm(results, total=len(items), desc=description, unit=unit)
+    except BrokenProcessPool as error:
+        raise DataError(
+            "a working process was killed, most likely because memory ran out; "
+            "try again with --processes 1"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start() -> None:
+    """Leave Ctrl-C to the parent, and the cores to the other processes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)

@@ -1,0 +1,241 @@
+"""Looking a dataset over: every file, every split, and what the classes are like."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from network.datasets.checks import check_size
+from network.datasets.colors import UNKNOWN
+from network.datasets.files import check_decodes, decode_rgb
+from network.datasets.parallel import default_processes
+from network.datasets.segmentation import (
+    MAX_UNKNOWN_SHARE,
+    SPLITS,
+    DatasetLayout,
+    Sample,
+    ignore_unknown,
+    listed,
+)
+from network.errors import DataError, MissingDataError
+
+KIND_TITLES = {"mask": "", "eroded": " eroded"}
+
+
+@dataclass
+class Column:
+    """One split with one kind of masks; in a table, classes are shares of the labeled pixels.
+
+    Attributes:
+        title: of the column.
+        tiles, images: their number.
+        sizes: (height, width) of every image.
+        pixels: of each class and, last, the ignored ones, int64 [N + 1].
+        unlisted: pixels in values that the dataset does not list.
+    """
+
+    title: str
+    pixels: np.ndarray
+    tiles: int = 0
+    images: int = 0
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+    unlisted: int = 0
+
+
+@dataclass
+class Survey:
+    """What was found.
+
+    Attributes:
+        faults: what keeps from training or makes scores wrong.
+        notes: what is worth knowing.
+        tables: one text for each stage of the dataset (as published, prepared).
+    """
+
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Found:
+    """Of one sample: its faults and notes, size, digest of its pixels, pixel counts by mask."""
+
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    size: tuple[int, int] | None = None
+    digest: bytes | None = None
+    counts: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def survey(layout: DatasetLayout) -> Survey:
+    """Look over a dataset as published, where these files are there, and as it is trained on.
+
+    Faults are collected, not raised.
+    """
+    found = Survey()
+    raw = layout.raw()
+    if raw is not None:
+        _survey_stage(raw, "as published", False, found)
+    _survey_stage(layout, "for training", raw is None, found)
+    return found
+
+
+def _survey_stage(layout: DatasetLayout, title: str, needed: bool, found: Survey) -> None:
+    """Add the table, faults and notes of one stage; ``needed``: train and val must be there."""
+    columns: list[Column] = []
+    samples_of: dict[str, list[Sample]] = {}
+    seen: dict[bytes, list[tuple[str, str]]] = defaultdict(list)
+    for split in SPLITS:
+        try:
+            samples = layout.samples(split, lambda fault: found.faults.append(str(fault)))
+        except MissingDataError as error:
+            wanted = needed and split != "test"
+            (found.faults if wanted else found.notes).append(f"{title}, {split}: {error}")
+            continue
+        except DataError as error:
+            found.faults.append(f"{title}, {split}: {error}")
+            continue
+        if not samples:
+            continue
+        samples_of[split] = samples
+        results = _look_at_all(layout, samples, f"{title}, {split}")
+        for sample, result in zip(samples, results, strict=True):
+            found.faults += result.faults
+            found.notes += result.notes
+            if result.digest is not None:
+                seen[result.digest].append((split, sample.name))
+        tiles = len({layout.tile(sample) for sample in samples})
+        columns += _columns(layout, split, tiles, results)
+    _check_splits(layout, title, samples_of, seen, found)
+    if columns:
+        found.tables.append(_table(layout, title, columns))
+
+
+def _look_at_all(
+    layout: DatasetLayout, samples: Sequence[Sample], description: str
+) -> list[_Found]:
+    with ThreadPoolExecutor(default_processes()) as pool:
+        results = pool.map(lambda sample: _look_at(layout, sample), samples)
+        return list(tqdm(results, total=len(samples), desc=description, leave=False, delay=1))
+
+
+def _look_at(layout: DatasetLayout, sample: Sample) -> _Found:
+    found = _Found()
+    try:
+        check_size(sample)
+        image = decode_rgb(sample.image)
+    except DataError as error:
+        found.faults.append(str(error))
+        return found
+    found.size = image.shape[:2]
+    if image.min() < image.max():
+        found.digest = hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest()
+    masks = {}
+    for kind, path in sample.masks.items():
+        try:
+            masks[kind] = _look_at_mask(layout, kind, path, found)
+        except DataError as error:
+            found.faults.append(str(error))
+    if len(masks) == 2:
+        mask, eroded = masks["mask"], masks["eroded"]
+        share = float(((eroded != mask) & (eroded != layout.spec.ignore_index)).mean())
+        if share:
+            (found.faults if share > MAX_UNKNOWN_SHARE else found.notes).append(
+                f"{sample.eroded} and {sample.mask} name different classes in {share:.2%} of the "
+                "pixels"
+            )
+    return found
+
+
+def _look_at_mask(layout: DatasetLayout, kind: str, path: Path, found: _Found) -> np.ndarray:
+    if layout.is_colored(path):
+        check_decodes(path)
+    mask, raw = layout.decode_mask(path)
+    counts = np.bincount(mask.ravel(), minlength=UNKNOWN + 1)
+    share = ignore_unknown(path, mask, raw, layout.spec.ignore_index)
+    found.counts[kind] = counts
+    if share:
+        found.notes.append(f"{path}: {share:.3%} of its pixels are in no listed value, ignored")
+    if kind == "eroded" and not counts[layout.spec.ignore_index] and layout.is_colored(path):
+        raise DataError(f"{path} is no eroded mask: none of its pixels is a boundary")
+    return mask
+
+
+def _columns(
+    layout: DatasetLayout, split: str, tiles: int, results: Sequence[_Found]
+) -> list[Column]:
+    kinds = [kind for kind in KIND_TITLES if any(kind in r.counts for r in results)] or ["mask"]
+    columns = []
+    for kind in kinds:
+        classes = layout.spec.num_classes + 1
+        column = Column(split + KIND_TITLES[kind], np.zeros(classes, np.int64), tiles)
+        for result in results:
+            if result.size is not None:
+                column.images += 1
+                column.sizes.append(result.size)
+            if kind in result.counts:
+                column.pixels += result.counts[kind][:classes]
+                column.unlisted += int(result.counts[kind][UNKNOWN])
+        columns.append(column)
+    return columns
+
+
+def _check_splits(
+    layout: DatasetLayout,
+    title: str,
+    samples_of: dict[str, list[Sample]],
+    seen: dict[bytes, list[tuple[str, str]]],
+    found: Survey,
+) -> None:
+    tiles = {split: {layout.tile(s) for s in samples} for split, samples in samples_of.items()}
+    for first, second in (("train", "val"), ("train", "test"), ("val", "test")):
+        both = sorted(tiles.get(first, set()) & tiles.get(second, set()))
+        if both:
+            found.notes.append(
+                f"{title}: in {first} and in {second}, as the config says: {listed(both)}"
+            )
+    for places in seen.values():
+        if len({name for _, name in places}) > 1:
+            text = ", ".join(f"{name} ({split})" for split, name in places)
+            crosses = len({split for split, _ in places}) > 1
+            (found.faults if crosses else found.notes).append(
+                f"{title}: the same image under several names: {text}"
+            )
+    for split in samples_of:
+        missing = layout.missing(split)
+        if missing:
+            found.notes.append(f"of the official {split} split are missing: {listed(missing)}")
+
+
+def _table(layout: DatasetLayout, title: str, columns: Sequence[Column]) -> str:
+    rows = {
+        "": [c.title for c in columns],
+        "tiles": [str(c.tiles) for c in columns],
+        "images": [str(c.images) for c in columns],
+    }
+    for row, pick in (("smallest", min), ("largest", max)):
+        sizes = [pick(c.sizes, key=lambda size: size[0] * size[1], default=None) for c in columns]
+        rows[row] = [f"{size[1]}x{size[0]}" if size else "-" for size in sizes]
+    for index, name in enumerate(layout.spec.classes):
+        rows[name] = [_share(c.pixels[index], c.pixels[:-1].sum()) for c in columns]
+    for name, pick in (("ignored", lambda c: c.pixels[-1]), ("unlisted", lambda c: c.unlisted)):
+        rows[name] = [_share(pick(c), c.pixels.sum() + c.unlisted) for c in columns]
+    width = max(len(name) for name in rows)
+    widths = [max(len(cells[i]) for cells in rows.values()) for i in range(len(columns))]
+    lines = [f"{layout.spec.name}, {title}"]
+    for name, cells in rows.items():
+        texts = (f"{cell:>{w}}" for cell, w in zip(cells, widths, strict=True))
+        lines.append(f"{name:<{width}}  {'  '.join(texts)}")
+    return "\n".join(lines)
+
+
+def _share(pixels: int, total: int) -> str:
+    return f"{pixels / total:.2%}" if total else "-"

@@ -1,0 +1,27 @@
+"""Test on LoveDA: masks of the test images, --submit a zip of them, --val scores on Val."""
+
+from __future__ import annotations
+
+from network.cli import reports_faults
+from network.cli.testing import run_test, test_parser
+from network.datasets.loveda import LoveDADataset
+from network.submission import write_submission
+
+
+@reports_faults
+def main() -> None:
+    """Read the command line and test."""
+    parser = test_parser(__doc__)
+    purpose = parser.add_mutually_exclusive_group()
+    purpose.add_argument("--val", action="store_true", help="score on Val, which has labels")
+    purpose.add_argument(
+        "--submit", action="store_true", help="write and check the zip for the online test"
+    )
+    args = parser.parse_intermixed_args()
+    samples = run_test(args, "val" if args.val else "test", LoveDADataset)
+    if args.submit:
+        write_submission(args.output, samples)
+
+
+if __name__ == "__main__":
+    main()
