@@ -172,7 +172,7 @@ def _splits(
 ) -> dict[str, Any]:
     """What the scored images have to do with the official split and with the training."""
     tiles = [layout.tile(sample) for sample in samples]
-    splits = {"tiles": sorted(set(tiles)), "missing": layout.missing(split)}
+    splits = {"tiles": sorted(set(tiles)), "missing": layout.missing(split, samples)}
     if protocol is None:
         return splits | {"rule": None, "images_of_training": None, "images_of_validation": None}
     return splits | {

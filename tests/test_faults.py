@@ -7,19 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import files_of, run_script
-
-
-def refused(root, *words, script="train.py", arguments=("-c", "bicor.py")):
-    before = files_of(root)
-    result = run_script(root, script, *arguments)
-    assert result.status == 1, (result.status, result.error)
-    assert "Traceback" not in result.error + result.out
-    last = result.error[result.error.rindex("error: ") :]
-    for word in words:
-        assert word in last, last
-    assert files_of(root) == before
-    return last
+from tests.conftest import refused, run_script
 
 
 def test_unknown_setting_in_a_config(own):
@@ -40,7 +28,8 @@ def test_values_of_a_wrong_type(own):
 
 
 def test_missing_data_folder(own):
-    refused(own, "no folder data/none", arguments=("-c", "bicor.py", "dataset.root=data/none"))
+    arguments = ("-c", "bicor.py", "dataset.root=data/none")
+    refused(own, "no folder data/none", arguments=arguments, run=run_script)
     shutil.rmtree(own / "data/own/masks")
     refused(own, "no folder data/own/masks")
 

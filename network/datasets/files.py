@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +17,10 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
-from network.errors import DataError, MissingDataError, OutputError
+from network.errors import DataError, MissingDataError, OutputError, UserError
 
 Image.MAX_IMAGE_PIXELS = None
+warnings.filterwarnings("ignore", module="PIL.TiffImagePlugin")  # a damaged file ends in a fault
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp")
 
 _COMMENT = "Comment"
@@ -192,6 +194,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except UserError:
+        raise
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
     finally:

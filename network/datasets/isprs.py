@@ -131,14 +131,14 @@ class IsprsDataset(DatasetLayout):
         """Id of the tile that a patch was cut from."""
         return self.FILES.tile(sample.name)
 
-    def missing(self, split: str) -> list[str]:
+    def missing(self, split: str, samples: Sequence[Sample]) -> list[str]:
         """Official tiles of the split without a patch."""
         official = {
             "train": set(self.TILES.train) - set(self.val_tiles),
             "val": self.TILES.test if self.validate_on_test else self.val_tiles,
             "test": self.TILES.test,
         }[split]
-        found = {self.tile(sample) for sample in self.samples(split)}
+        found = {self.tile(sample) for sample in samples}
         return [tile for tile in (*self.TILES.train, *self.TILES.test)
                 if tile in official and tile not in found]  # fmt: skip
 
@@ -318,10 +318,10 @@ class IsprsTiles(DatasetLayout):
             report(DataError(f"{images}: {listed(strange)} are no {split} tiles; take them out"))
         return samples
 
-    def missing(self, split: str) -> list[str]:
+    def missing(self, split: str, samples: Sequence[Sample]) -> list[str]:
         """Official tiles of the split that are not there."""
         official = {"train": self.patches.TILES.train, "test": self.patches.TILES.test}
-        found = {self.tile(sample) for sample in self.samples(split)}
+        found = {self.tile(sample) for sample in samples}
         return [tile for tile in official.get(split, ()) if tile not in found]
 
     def tile(self, sample: Sample) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,10 @@ class LoveDADataset(DatasetLayout):
                 own += self._listed("val", report)
         return sorted(own)
 
-    def missing(self, split: str) -> list[str]:
+    def missing(self, split: str, samples: Sequence[Sample]) -> list[str]:
         """Official numbers of the split without an image."""
         splits = ("train", "val") if split == "train" and self.train_on_val else (split,)
-        found = {Path(sample.name).name for sample in self.samples(split)}
+        found = {Path(sample.name).name for sample in samples}
         numbers = (str(number) for part in splits for number in LOVEDA_NUMBERS[part])
         return [number for number in numbers if number not in found]
 

@@ -55,4 +55,4 @@ def in_processes(
 def _start() -> None:
     """Leave Ctrl-C to the parent, and the cores to the other processes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
+    cv2.setNumThreads(0)  # not 1, which waits for threads that a forked process lacks

@@ -159,8 +159,8 @@ class DatasetLayout(ABC):
         """The tile that a sample was cut from, or its own name."""
         return sample.name
 
-    def missing(self, split: str) -> list[str]:
-        """What the official split has and this folder lacks: tiles, or names of images."""
+    def missing(self, split: str, samples: Sequence[Sample]) -> list[str]:
+        """What the official split has and these samples lack: tiles, or names of images."""
         return []
 
     def raw(self) -> DatasetLayout | None:

@@ -209,8 +209,8 @@ def _check_splits(
             (found.faults if crosses else found.notes).append(
                 f"{title}: the same image under several names: {text}"
             )
-    for split in samples_of:
-        missing = layout.missing(split)
+    for split, samples in samples_of.items():
+        missing = layout.missing(split, samples)
         if missing:
             found.notes.append(f"of the official {split} split are missing: {listed(missing)}")
 

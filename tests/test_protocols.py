@@ -1,0 +1,199 @@
+"""Which images are trained on, validated on and scored, and that a result says so."""
+
+import io
+import json
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from network.datasets.isprs import PotsdamDataset, VaihingenDataset
+from network.datasets.loveda import LoveDADataset
+from network.datasets.segmentation import Sample
+from network.errors import ConfigError, OutputError
+from network.submission import submission_faults, write_submission
+from tests.conftest import run_here
+from tests.layouts import LAYOUTS, write_layouts, write_pair
+
+QUICK = ("max_epoch=1", "train_batch_size=1", "repeat=1", "transform.crop_size=64")
+
+
+@pytest.fixture
+def root(tmp_path):
+    write_layouts(tmp_path)
+    return tmp_path
+
+
+def names(layout, split):
+    return [sample.name for sample in layout.samples(split)]
+
+
+def trained_and_tested(root, layout, override, *options):
+    training = run_here(root, "train.py", *layout.arguments, *QUICK, override)
+    assert training.status == 0, training.error
+    testing = run_here(root, layout.script, *layout.arguments, "-o", "out", *options)
+    assert testing.status == 0, testing.error
+    return testing, json.loads((root / "out/results.json").read_text())["splits"]
+
+
+def test_choosing_the_checkpoint_on_test_tiles_is_named_and_recorded(root):
+    own = VaihingenDataset(root / "data/vaihingen", patch_size=64, validate_on_test=True)
+    assert names(own, "val") == names(own, "test") == ["top_mosaic_09cm_area2_0_0"]
+    assert names(own, "train") == ["top_mosaic_09cm_area1_0_0", "top_mosaic_09cm_area30_0_0"]
+    with pytest.raises(ConfigError, match="exclude each other"):
+        VaihingenDataset(validate_on_test=True, val_tiles=["30"])
+    override = "dataset.validate_on_test=True"
+    testing, splits = trained_and_tested(root, LAYOUTS["vaihingen"], override)
+    assert "1 of these images also chose the best checkpoint" in testing.out
+    assert splits["rule"]["validate_on_test"] is True
+    assert (splits["images_of_training"], splits["images_of_validation"]) == (0, 1)
+
+
+def test_training_on_val_is_named_and_recorded(root):
+    own = LoveDADataset(root / "data/LoveDA", train_on_val=True)
+    assert names(own, "train") == ["Rural/0", "Rural/2522", "Urban/1", "Urban/2523"]
+    assert names(LoveDADataset(root / "data/LoveDA"), "train") == ["Rural/0", "Urban/1"]
+    override = "dataset.train_on_val=True"
+    testing, splits = trained_and_tested(root, LAYOUTS["loveda"], override, "--val")
+    assert "was trained on 2 of these images" in testing.out
+    assert splits["rule"]["train_on_val"] is True
+    assert splits["images_of_training"] == 2
+
+
+def test_official_tiles_that_are_missing(root):
+    def missing(layout, split):
+        return layout.missing(split, layout.samples(split))
+
+    own = PotsdamDataset(root / "data/potsdam", patch_size=64)
+    assert len(missing(own, "test")) == 13
+    assert "2_13" not in missing(own, "test")
+    assert missing(own, "val") == []
+    assert len(missing(own, "train")) == 21
+    loveda = LoveDADataset(root / "data/LoveDA")
+    lacking = [len(missing(loveda, split)) for split in ("train", "val", "test")]
+    assert lacking == [2520, 1667, 1794]
+
+
+def test_own_validation_tiles(root):
+    own = VaihingenDataset(root / "data/vaihingen", patch_size=64, val_tiles=["1"])
+    assert names(own, "val") == ["top_mosaic_09cm_area1_0_0"]
+    assert names(own, "train") == ["top_mosaic_09cm_area30_0_0"]
+
+
+def test_masks_are_known_as_full_or_eroded_by_what_they_hold(root):
+    folder = root / "data/vaihingen"
+    own = VaihingenDataset(folder, patch_size=64)
+    (sample,) = own.samples("test")
+    assert sample.mask is None
+    assert sample.eroded == folder / "test/masks_64/top_mosaic_09cm_area2_0_0.png"
+    full = folder / "test/masks_64_rgb"
+    full.mkdir()
+    mask = np.full((64, 64, 3), 255, np.uint8)
+    mask[:, 40:] = 0  # padding
+    cv2.imwrite(str(full / sample.eroded.name), mask)
+    (sample,) = VaihingenDataset(folder, patch_size=64).samples("test")
+    assert sample.mask.parent == full
+    assert sample.eroded.parent.name == "masks_64"
+    both = own.read_mask(sample.mask)
+    assert (both[:, :40] == 0).all()
+    assert (both[:, 40:] == 6).all()
+    validated = VaihingenDataset(folder, patch_size=64, validate_on_test=True).samples("val")
+    assert [s.mask for s in validated] == [sample.mask]
+
+
+@pytest.mark.parametrize("tile", ["top_potsdam_2_11_0_3", "top_potsdam_2_11_RGB_0_3"])
+def test_tile_of_a_patch(tile):
+    assert PotsdamDataset().tile(Sample(tile, None, None)) == "2_11"
+
+
+OFFICIAL = {"official_names": ("4191.png", "4192.png"), "official_size": (64, 64)}
+
+
+@pytest.fixture
+def predicted(root):
+    """Predicted masks of the test images, as a test leaves them."""
+    samples = LoveDADataset(root / "data/LoveDA").samples("test")
+    for sample in samples:
+        path = root / f"out/masks/{sample.name}.png"
+        path.parent.mkdir(parents=True)
+        cv2.imwrite(str(path), np.arange(64 * 64, dtype=np.uint8).reshape(64, 64) % 7)
+    return root / "out", samples
+
+
+def test_submission(predicted, capsys):
+    output, samples = predicted
+    path = write_submission(output, samples, **OFFICIAL)
+    assert path == output / "submission.zip"
+    assert "2 masks, checked, ready" in capsys.readouterr().out
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == ["4191.png", "4192.png"]
+        assert archive.read("4192.png") == (output / "masks/Urban/4192.png").read_bytes()
+    content = path.read_bytes()
+    assert write_submission(output, samples, **OFFICIAL).read_bytes() == content
+
+
+def test_incomplete_submission(predicted, capsys):
+    output, samples = predicted
+    names = {**OFFICIAL, "official_names": ("4191.png", "4192.png", "4193.png")}
+    assert write_submission(output, samples, **names).name == "submission_incomplete.zip"
+    assert "1 of the 3 test images are missing: 4193.png" in capsys.readouterr().out
+    sizes = {**OFFICIAL, "official_size": (1024, 1024)}
+    assert write_submission(output, samples, **sizes).name == "submission_incomplete.zip"
+    assert "64x64 pixels instead of 1024x1024" in capsys.readouterr().out
+
+
+def test_submission_with_a_wrong_mask_is_not_written(predicted):
+    output, samples = predicted
+    cv2.imwrite(str(output / "masks/Urban/4192.png"), np.full((64, 64), 7, np.uint8))
+    with pytest.raises(OutputError, match=r"4192\.png has the value 7"):
+        write_submission(output, samples, **OFFICIAL)
+    assert not list(output.glob("*.zip"))
+
+
+def png(mask, mode=None, kind="PNG"):
+    data = io.BytesIO()
+    image = Image.fromarray(mask)
+    (image.convert(mode) if mode else image).save(data, kind)
+    return data.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("entries", "fault"),
+    [
+        ({"4191.png": "good"}, "4192.png is missing"),
+        ({"4191.png": "good", "4192.png": "good", "1.png": "good"}, "1.png is no test image"),
+        ({"4191.png": "good", "Urban/4192.png": "good"}, "4192.png is missing"),
+        ({"4191.png": "good", "4192.png": "small"}, "4192.png is 32x64 pixels, its image 64x64"),
+        ({"4191.png": "good", "4192.png": "colored"}, "4192.png is PNG of mode RGB"),
+        ({"4191.png": "good", "4192.png": "jpeg"}, "4192.png is JPEG"),
+        ({"4191.png": "good", "4192.png": "high"}, "4192.png has the value 7"),
+        ({"4191.png": "good", "4192.png": "text"}, "4192.png is not a readable image"),
+    ],
+)
+def test_submission_faults(predicted, tmp_path, entries, fault):
+    _, samples = predicted
+    good = np.full((64, 64), 6, np.uint8)
+    kinds = {
+        "good": png(good),
+        "small": png(good[:, :32]),
+        "colored": png(good, "RGB"),
+        "jpeg": png(good, kind="JPEG"),
+        "high": png(good + 1),
+        "text": b"no image",
+    }
+    path = tmp_path / "other.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, kind in entries.items():
+            archive.writestr(name, kinds[kind])
+    assert any(text.startswith(fault) for text in submission_faults(path, samples))
+
+
+def test_images_in_both_domains_keep_their_names_apart(root):
+    write_pair(root / "data", "LoveDA/Val/Urban/images_png/2524.png", LAYOUTS["loveda"].spec)
+    assert names(LoveDADataset(root / "data/LoveDA"), "val") == [
+        "Rural/2522",
+        "Urban/2523",
+        "Urban/2524",
+    ]
