@@ -18,13 +18,12 @@ from network.datasets.segmentation import DatasetLayout, Sample, listed
 from network.devices import choose_device, choose_precision, keep_freed_memory
 from network.errors import ConfigError
 from network.experiment import Experiment
-from network.mask_writer import MaskWriter
+from network.mask_writer import RESULTS, MaskWriter, check_output, replaced_outputs
 from network.metrics import Confusion, Scores, score_table
 from network.prediction import Predictor
 from network.provenance import provenance
 
 TTA_NAMES = ("none", "lr", "d4")
-RESULTS = "results.json"
 MASK_KINDS = {"eroded": "eroded", "mask": "full"}
 """Keys of a batch that hold masks to score against, and how tables and results call them."""
 
@@ -101,6 +100,8 @@ def test(
         raise ConfigError(f"-t {tta}: one of {', '.join(TTA_NAMES)}")
     if compare_tta and tta == "none":
         raise ConfigError("--compare-tta compares with -t lr or -t d4; add one of them")
+    output = Path(output)
+    check_output(output)
     device = choose_device(experiment.accelerator)
     if device.type == "cpu":
         keep_freed_memory()
@@ -123,7 +124,6 @@ def test(
     for note in _notes(splits, spec, split):
         print(f"note: {note}")
 
-    output = Path(output)
     names = [tta, "none"] if compare_tta else [tta]
     predictors = {
         name: Predictor(net, spec.augmentation(name), device, precision) for name in names
@@ -134,37 +134,46 @@ def test(
         desc="testing",
         unit="batch",
     )
-    with MaskWriter(output, spec, rgb) as writer:
-        confusions, images = score(predictors, batches, spec, writer)
-    scores = {variant: Scores.of(counts, spec) for variant, counts in confusions.items()}
+    with replaced_outputs(output) as aside:
+        with MaskWriter(aside, spec, rgb) as writer:
+            confusions, images = score(predictors, batches, spec, writer)
+        scores = {variant: Scores.of(counts, spec) for variant, counts in confusions.items()}
+        results = {
+            "dataset": spec.name,
+            "split": split,
+            "images": images,
+            **_recorded_scores(scores, confusions, spec),
+            "splits": splits,
+            "tta": {
+                name: {"passes": len(predict.passes)} | asdict(spec.augmentation(name))
+                for name, predict in predictors.items()
+            },
+            "checkpoint": {
+                "path": str(checkpoint),
+                "sha256": file_hash(checkpoint),
+                "epoch": stored["epoch"] + 1 if "epoch" in stored else None,
+            },
+            "precision": precision,
+        }
+        write_json(aside / RESULTS, results | provenance(experiment, device))
     if scores:
         columns = {f"{kind} masks, TTA {name}": found for (kind, name), found in scores.items()}
         print(score_table(columns, spec, f"{spec.name}, {split}"))
-    results = {
-        "dataset": spec.name,
-        "split": split,
-        "images": images,
+    print(f"masks and {RESULTS} in {output}")
+    return samples
+
+
+def _recorded_scores(
+    scores: Mapping[Variant, Scores], confusions: Mapping[Variant, Tensor], spec: DatasetSpec
+) -> dict[str, Any]:
+    return {
         "scores": [
-            variant._asdict() | scores[variant].record(spec) | {"confusion": counts.tolist()}
-            for variant, counts in confusions.items()
+            variant._asdict() | found.record(spec) | {"confusion": confusions[variant].tolist()}
+            for variant, found in scores.items()
         ],
         "scored_classes": [spec.classes[index] for index in spec.scored],
         "confusion": {"rows": "truth", "columns": "prediction"},
-        "splits": splits,
-        "tta": {
-            name: {"passes": len(predict.passes)} | asdict(spec.augmentation(name))
-            for name, predict in predictors.items()
-        },
-        "checkpoint": {
-            "path": str(checkpoint),
-            "sha256": file_hash(checkpoint),
-            "epoch": stored["epoch"] + 1 if "epoch" in stored else None,
-        },
-        "precision": precision,
     }
-    write_json(output / RESULTS, results | provenance(experiment, device))
-    print(f"masks and {RESULTS} in {output}")
-    return samples
 
 
 def _splits(
@@ -172,7 +181,11 @@ def _splits(
 ) -> dict[str, Any]:
     """What the scored images have to do with the official split and with the training."""
     tiles = [layout.tile(sample) for sample in samples]
-    splits = {"tiles": sorted(set(tiles)), "missing": layout.missing(split, samples)}
+    splits = {
+        "tiles": sorted(set(tiles)),
+        "missing": layout.missing(split, samples),
+        "patches": layout.patches(split),
+    }
     if protocol is None:
         return splits | {"rule": None, "images_of_training": None, "images_of_validation": None}
     return splits | {
@@ -193,6 +206,8 @@ def _notes(splits: dict[str, Any], spec: DatasetSpec, split: str) -> list[str]:
         notes.append(
             f"{splits['images_of_validation']} of these images also chose the best checkpoint"
         )
+    if any(cut["stride"] < cut["size"] for cut in splits["patches"]):
+        notes.append("these patches overlap, so that pixels count several times")
     if splits["missing"]:
         notes.append(
             f"of the official {split} split of {spec.name} are missing: "

@@ -32,7 +32,7 @@ from network.checkpoints import (
 from network.datasets.catalog import DatasetSpec
 from network.datasets.datamodule import SegmentationDataModule
 from network.datasets.files import write_json
-from network.datasets.segmentation import DatasetLayout
+from network.datasets.segmentation import DatasetLayout, listed
 from network.devices import choose_device, choose_precision, keep_freed_memory
 from network.errors import ConfigError, OutputError
 from network.experiment import Experiment
@@ -72,9 +72,12 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
 
     folder = run_folder(spec.name, experiment.name)
     checkpoint = _checkpoint_to_resume(folder, resume)
+    protocol = _protocol(layout, data)
     net = experiment.build_net(spec, pretrained=checkpoint is None)
     if checkpoint is not None:
-        load_weights(net, load_checkpoint(checkpoint, to_resume=True), checkpoint)
+        stored = load_checkpoint(checkpoint, to_resume=True)
+        _check_protocol(stored.get("protocol", protocol), protocol, checkpoint)
+        load_weights(net, stored, checkpoint)
     net = net.to(memory_format=torch.channels_last)
     loss = experiment.build_loss(spec)
     mode = _monitor_mode(experiment.monitor, spec, _rehearse(net, loss, data))
@@ -89,7 +92,7 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
             _move_aside(folder)
         text = experiment.config_path.read_text(encoding="utf-8")
         write_json(folder / RECORD, provenance(experiment, device) | {"config_text": text})
-    module = SegmentationModule(net, loss, spec, experiment, _protocol(layout, data))
+    module = SegmentationModule(net, loss, spec, experiment, protocol)
     trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     return folder
 
@@ -101,6 +104,28 @@ def _protocol(layout: DatasetLayout, data: SegmentationDataModule) -> dict[str, 
         for split, dataset in (("train", data.train), ("val", data.val))
     }
     return {"rule": layout.protocol(), **tiles}
+
+
+def _check_protocol(stored: dict[str, Any], protocol: dict[str, Any], checkpoint: Path) -> None:
+    """Refuse to go on with other images, of which no later result would tell.
+
+    Raises:
+        ConfigError: what is trained or validated on is not what it was.
+    """
+    if stored == protocol:
+        return
+    differences = [
+        f"{split}: {listed(sorted(set(before) ^ set(now)))}"
+        for split, before, now in (
+            (split, stored.get(split, []), protocol[split]) for split in ("train", "val")
+        )
+        if set(before) != set(now)
+    ]
+    raise ConfigError(
+        f"{checkpoint} was trained with other splits ({stored.get('rule')}, now "
+        f"{protocol['rule']}); in one of the two only are {'; '.join(differences) or 'none'}. "
+        "Resume with the settings and data of the run, or train a new one under another name"
+    )
 
 
 def _checkpoint_to_resume(folder: Path, resume: str | None) -> Path | None:

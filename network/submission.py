@@ -30,7 +30,8 @@ def write_submission(
 ) -> Path:
     """Put predicted masks into a flat zip, check it, and say whether it can be uploaded.
 
-    A zip that the server would refuse is called ``submission_incomplete.zip``.
+    Earlier zips are removed first. A zip that the server would refuse is called
+    ``submission_incomplete.zip``.
 
     Args:
         output: folder of the test, with its masks.
@@ -45,12 +46,17 @@ def write_submission(
         OutputError: masks that are damaged, or a zip that cannot be written.
     """
     output = Path(output)
-    missing = sorted(set(official_names) - {f"{Path(s.name).name}.png" for s in samples})
+    for name in (COMPLETE, INCOMPLETE):
+        (output / name).unlink(missing_ok=True)
+    names = {f"{Path(sample.name).name}.png" for sample in samples}
+    missing, extra = sorted(set(official_names) - names), sorted(names - set(official_names))
     sizes = {image_size(sample.image) for sample in samples}
     reasons = []
     if missing:
         reasons.append(f"{len(missing)} of the {len(official_names)} test images are missing: "
                        f"{listed(missing)}")  # fmt: skip
+    if extra:
+        reasons.append(f"no official test images: {listed(extra)}")
     if sizes != {official_size}:
         others = sorted(f"{width}x{height}" for height, width in sizes - {official_size})
         reasons.append(f"test images of {listed(others)} pixels instead of "

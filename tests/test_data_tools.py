@@ -91,7 +91,10 @@ def test_converted_masks_are_not_converted_again(root):
     again = ("--mask-dir", folder / "renamed", "--output-mask-dir", "again")
     refused(root, "renamed/0.png is converted already", script=CONVERT, arguments=again)
     same = ("--mask-dir", folder / "masks_png", "--output-mask-dir", folder / "masks_png")
-    refused(root, "write to another folder", script=CONVERT, arguments=same)
+    refused(root, "masks_png is read from; write to another folder", script=CONVERT, arguments=same)
+    (folder / "masks_png").rename(folder / "raw_rgb")  # where the colors would go
+    beside = ("--mask-dir", folder / "raw_rgb", "--output-mask-dir", folder / "raw")
+    refused(root, "raw_rgb is read from", script=CONVERT, arguments=beside)
 
 
 def test_labels_that_loveda_does_not_have(root):
@@ -100,14 +103,21 @@ def test_labels_that_loveda_does_not_have(root):
     mask[:20] = 8
     cv2.imwrite(str(path), mask)
     refused(root, "masks_png/1.png: 20.0%", "8 (20.0%)", script=CONVERT, arguments=())
+    mask[:20], mask[0, :70] = 1, 9
+    cv2.imwrite(str(path), mask)
+    result = done(root, CONVERT)
+    assert "masks_png/1.png: 0.500% in values that are no labels, ignored" in result.out
 
 
 def test_label_that_is_an_image_is_refused_by_name(root):
     folder = root / "data/potsdam"
     label = folder / "train_masks/top_potsdam_2_11_label.tif"
     label.write_bytes((folder / "train_images/top_potsdam_2_11_RGB.tif").read_bytes())
+    other = folder / "train_masks/top_potsdam_2_10_label.tif"
+    other.write_bytes((folder / "train_images/top_potsdam_2_10_RGB.tif").read_bytes())
     script, *arguments = (*POTSDAM_SPLIT, "--rgb-image")
-    words = ("top_potsdam_2_11_label.tif: ", "colors that the dataset does not list")
+    words = ("top_potsdam_2_11_label.tif: ", "top_potsdam_2_10_label.tif: ")
+    words += ("colors that the dataset does not list",)
     refused(root, *words, script=script, arguments=arguments)
     config = ("-c", REPOSITORY / "config/potsdam/bicor.py")
     refused(root, *words, script="tools/check_data.py", arguments=config)
@@ -138,8 +148,12 @@ def test_options_that_do_not_fit_the_files(root):
     refused(root, "add --eroded", script=script, arguments=(*size, *masks, eroded))
     overlapping = (*size[:2], "--stride", 32, "--mode", "val", *masks, full)
     refused(root, "must not overlap", script=script, arguments=overlapping)
+    scaled = (*size, "--mode", "train", "--val-scale", 0.5, "--rgb-image")
+    refused(root, "only --mode val resizes", script=script, arguments=scaled)
     into = (*size, *masks, full, "--output-img-dir", "data/potsdam/test_images")
-    refused(root, "test_images holds tiles", script=script, arguments=into)
+    refused(
+        root, "test_images is read from; write to another folder", script=script, arguments=into
+    )
 
 
 def test_full_masks_called_eroded(root):
@@ -190,47 +204,108 @@ def many_tiles(root):
     for folder in (data / "train_images", data / "train_masks"):
         tile = read_rgb(folder / "top_mosaic_09cm_area30.tif")
         for number in (1, 3, 5, 7, 11, 13, 30):
-            cv2.imwrite(str(folder / f"top_mosaic_09cm_area{number}.tif"),
-                        np.tile(tile, (6, 6, 1))[..., ::-1])  # fmt: skip
+            cv2.imwrite(
+                str(folder / f"top_mosaic_09cm_area{number}.tif"),
+                np.tile(tile, (6, 6, 1))[..., ::-1],
+            )
+
+
+def many_masks(root):
+    folder = root / "data/LoveDA/Train/Rural/masks_png"
+    mask = np.tile(read_indices(folder / "0.png"), (10, 10))
+    for number in range(150):
+        cv2.imwrite(str(folder / f"{number}.png"), mask)
+
+
+def started(root, script, *arguments):
+    return subprocess.Popen(
+        [sys.executable, str(REPOSITORY / script), *map(str, arguments)],
+        cwd=root,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def at_work(process, root, files=20):
+    """Wait until a tool has written some files aside."""
+    written = f".*-{process.pid}.partial/[!.]*"
+    while process.poll() is None and len(list(root.rglob(written))) < files:
+        time.sleep(0.002)
+    assert process.poll() is None, "over before it could be interrupted"
+
+
+def without_staging(files):
+    return {
+        path: content
+        for path, content in files.items()
+        if not any(part.endswith(".partial") for part in path.parts)
+    }
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_an_interrupted_split_starts_again(root, how):
-    many_tiles(root)
-    arguments = (*VAIHINGEN_SPLIT, "--processes", 2)
-    done(root, *arguments)
+@pytest.mark.parametrize(
+    ("prepare", "tool"),
+    [(many_tiles, (*VAIHINGEN_SPLIT, "--processes", 2)), (many_masks, (CONVERT,))],
+    ids=["split", "convert"],
+)
+def test_an_interrupted_tool_starts_again(root, prepare, tool):
+    prepare(root)
+    before = files_of(root)
+    done(root, *tool)
     whole = files_of(root)
-    train = root / "data/vaihingen/train"
-    for earlier in (True, False):
-        if not earlier:
-            shutil.rmtree(train)
-        before = files_of(root)
-        with subprocess.Popen(
-            [sys.executable, str(REPOSITORY / arguments[0]), *map(str, arguments[1:])],
-            cwd=root,
-            stderr=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        ) as process:
-            aside = train / ".masks_1024.partial"
-            while process.poll() is None and len(list(aside.glob("[!.]*"))) < 20:
-                time.sleep(0.002)
-            assert process.poll() is None, "over before it could be interrupted"
-            os.killpg(process.pid, how)
-            error = process.communicate()[1]
-        left = {path: content for path, content in files_of(root).items() if path in before}
-        assert left == before
-        for path in root.rglob("*.png"):
-            if not path.name.startswith("."):
-                assert cv2.imread(str(path)) is not None
-        if how == signal.SIGINT:
-            assert process.returncode == 130
-            assert "Traceback" not in error
-            assert files_of(root) == before
-    done(root, *arguments)
+    for stop, whom, status in (
+        (os.killpg, signal.SIGKILL, -9),
+        (os.killpg, signal.SIGINT, 130),
+        (os.kill, signal.SIGTERM, 143),
+        (os.kill, signal.SIGKILL, -9),
+    ):
+        for path in whole.keys() - before.keys():
+            (root / path).unlink(missing_ok=True)
+        process = started(root, *tool)
+        at_work(process, root)
+        stop(process.pid, whom)
+        error = process.communicate()[1]
+        assert process.returncode == status
+        assert "Traceback" not in error
+        left = files_of(root)
+        assert without_staging(left) == before
+        if whom != signal.SIGKILL:
+            assert left == before
+    process = started(root, *tool)
+    at_work(process, root)
+    process.kill()  # its working processes end by themselves
+    process.communicate()
+    done(root, *tool)
+    time.sleep(0.5)
+    assert without_staging(files_of(root)) == whole
+    done(root, *tool)
     assert files_of(root) == whole
+
+
+def test_two_tools_at_the_same_time_do_not_meet(root):
+    done(root, *VAIHINGEN_SPLIT)
+    whole = files_of(root)
+    first, second = started(root, *VAIHINGEN_SPLIT), started(root, *VAIHINGEN_SPLIT)
+    for process in (first, second):
+        assert process.communicate() and process.returncode == 0
+    assert files_of(root) == whole
+
+
+def test_output_folders_that_are_links_or_the_working_folder(root):
+    (root / "elsewhere").mkdir()
+    (root / "link").symlink_to(root / "elsewhere")
+    done(root, *VAIHINGEN_SPLIT, "--output-img-dir", "link", "--output-mask-dir", "masks")
+    assert (root / "link").is_symlink()
+    patches = {path.stem for path in (root / "elsewhere").iterdir()}
+    assert patches == {path.stem for path in list_images(root / "masks")}
+    (root / "here").mkdir()
+    folders = ("--img-dir", root / "data/vaihingen/train_images")
+    folders += ("--mask-dir", root / "data/vaihingen/train_masks")
+    done(root / "here", *VAIHINGEN_SPLIT, *folders,
+         "--output-img-dir", ".", "--output-mask-dir", ".")  # fmt: skip
+    assert {path.stem for path in list_images(root / "here")} == patches
 
 
 def test_split_masks_put_together_are_the_source(root):

@@ -98,7 +98,7 @@ def test_output_folder_that_is_a_file(trained, own):
     checkpoint = trained[0] / "model_weights/own/bicor/best.ckpt"
     (own / "out").write_text("mine")
     arguments = ("-c", "bicor.py", "-o", "out", "--ckpt", checkpoint)
-    refused(own, "cannot write out/masks", script="test.py", arguments=arguments)
+    refused(own, "cannot write to out: it is a file", script="test.py", arguments=arguments)
 
 
 @pytest.mark.parametrize("kind", ["truncated", "text"])

@@ -130,7 +130,7 @@ def test_loveda_image_in_train_and_val(root):
     for kind in ("images_png", "masks_png_convert"):
         source = root / f"data/LoveDA/Val/Rural/{kind}/2522.png"
         shutil.copy(source, root / f"data/LoveDA/Train/Urban/{kind}/2522.png")
-    words = ("in both data/LoveDA/Train and data/LoveDA/Val: 2522", "dataset.train_on_val=True")
+    words = ("images of Val in data/LoveDA/Train: 2522", "dataset.train_on_val=True")
     refused(root, *words, arguments=LAYOUTS["loveda"].arguments)
 
 
@@ -171,3 +171,10 @@ def test_faults_are_listed_together(root):
     cv2.imwrite(str(root / "data" / layout.mask), mask)
     words = ("3 faults", "Urban/images_png/1.png", "2523", f"{layout.mask}: 100.0%")
     refused(root, *words, script="tools/check_data.py", arguments=layout.arguments)
+
+
+def test_data_that_are_not_prepared(root):
+    shutil.rmtree(root / "data/vaihingen/train")
+    words = ("no folder data/vaihingen/train/images_64",)
+    arguments = LAYOUTS["vaihingen"].arguments
+    refused(root, *words, script="tools/check_data.py", arguments=arguments)

@@ -11,10 +11,11 @@ from PIL import Image
 
 from network.datasets.isprs import PotsdamDataset, VaihingenDataset
 from network.datasets.loveda import LoveDADataset
+from network.datasets.patch_record import Cut, write_record
 from network.datasets.segmentation import Sample
-from network.errors import ConfigError, OutputError
+from network.errors import ConfigError, DataError, OutputError
 from network.submission import submission_faults, write_submission
-from tests.conftest import run_here
+from tests.conftest import refused, run_here
 from tests.layouts import LAYOUTS, write_layouts, write_pair
 
 QUICK = ("max_epoch=1", "train_batch_size=1", "repeat=1", "transform.crop_size=64")
@@ -60,6 +61,93 @@ def test_training_on_val_is_named_and_recorded(root):
     assert "was trained on 2 of these images" in testing.out
     assert splits["rule"]["train_on_val"] is True
     assert splits["images_of_training"] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "override", "tile"),
+    [
+        ("vaihingen", "dataset.validate_on_test=True", "top_mosaic"),
+        ("loveda", "dataset.train_on_val=True", "Rural/2522"),
+    ],
+)
+def test_a_run_is_not_resumed_with_other_splits(root, name, override, tile):
+    layout = LAYOUTS[name]
+    training = run_here(root, "train.py", *layout.arguments, *QUICK, override)
+    assert training.status == 0, training.error
+    arguments = (*layout.arguments, *QUICK, "max_epoch=2", "--resume", "auto")
+    setting = override.removeprefix("dataset.").partition("=")[0]
+    refused(root, "last.ckpt was trained with other splits", f"'{setting}': True",
+            arguments=arguments)  # fmt: skip
+    again = run_here(root, "train.py", *arguments, override)
+    assert again.status == 0, again.error
+    testing = run_here(root, layout.script, *layout.arguments, "-o", "out",
+                       *(["--val"] if name == "loveda" else []))  # fmt: skip
+    assert testing.status == 0, testing.error
+    rule = json.loads((root / "out/results.json").read_text())["splits"]["rule"]
+    assert rule[setting] is True
+
+
+def test_test_patches_that_overlap_are_refused(root):
+    folder = root / "data/vaihingen/test/masks_64"
+    name = "top_mosaic_09cm_area2"
+    write_record(folder, {name: Cut(64, 96, 64, 32, 1.0, eroded=True)})
+    layout = LAYOUTS["vaihingen"]
+    words = ("tiles 2 overlap", "split them with --mode val")
+    with pytest.raises(DataError, match="overlap, so pixels would count several times"):
+        VaihingenDataset(root / "data/vaihingen", patch_size=64).samples("test")
+    refused(root, *words, script="tools/check_data.py", arguments=layout.arguments)
+
+
+def test_the_record_of_the_splitter_tells_eroded_masks(root):
+    folder = root / "data/vaihingen/test/masks_64"
+    name = "top_mosaic_09cm_area2"
+    for eroded in (True, False):
+        write_record(folder, {name: Cut(64, 64, 64, 64, 1.0, eroded)})
+        own = VaihingenDataset(root / "data/vaihingen", patch_size=64)
+        (sample,) = own.samples("test")
+        assert (sample.eroded is not None) == eroded
+        assert own.patches("test") == [{"size": 64, "stride": 64, "scale": 1.0}]
+        assert own.counts_once("test")
+    (folder / "patches.json").write_text("{")
+    with pytest.raises(DataError, match=r"patches\.json is damaged"):
+        VaihingenDataset(root / "data/vaihingen", patch_size=64).samples("test")
+
+
+def test_masks_that_are_not_those_of_the_published_ones(root):
+    raw = root / "data/LoveDA/Train/Rural/masks_png"
+    for split in ("Train", "Val"):
+        for domain in ("Rural", "Urban"):
+            folder = root / f"data/LoveDA/{split}/{domain}"
+            (folder / "masks_png").mkdir()
+            for path in (folder / "masks_png_convert").iterdir():
+                mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+                cv2.imwrite(str(folder / "masks_png" / path.name), mask + 1)
+    arguments = LAYOUTS["loveda"].arguments
+    sound = run_here(root, "tools/check_data.py", *arguments)
+    assert sound.status == 0, sound.error
+    copied = raw.with_name("masks_png_convert") / "0.png"
+    copied.write_bytes((raw / "0.png").read_bytes())
+    words = ("train, Rural/0: the mask for training is not that of the published one",)
+    refused(root, *words, script="tools/check_data.py", arguments=arguments)
+
+
+def test_an_output_folder_holds_one_test(root):
+    layout = LAYOUTS["loveda"]
+    training = run_here(root, "train.py", *layout.arguments, *QUICK)
+    assert training.status == 0, training.error
+    test = (layout.script, *layout.arguments, "-o", "out")
+    for options, masks, colored in (
+        (("--val", "--rgb"), ["2522", "2523"], True),
+        ((), ["4191", "4192"], False),
+    ):
+        assert run_here(root, *test, *options).status == 0
+        assert sorted(path.stem for path in (root / "out/masks").rglob("*.png")) == masks
+        assert (root / "out/masks_rgb").exists() == colored
+    assert sorted(path.name for path in (root / "out").iterdir()) == ["masks", "results.json"]
+    arguments = (*layout.arguments, "-o", "mine")
+    (root / "mine/masks").mkdir(parents=True)
+    (root / "mine/masks/0.png").write_bytes(b"of the user")
+    refused(root, "mine/masks is not from a test", script=layout.script, arguments=arguments)
 
 
 def test_official_tiles_that_are_missing(root):
@@ -142,6 +230,14 @@ def test_incomplete_submission(predicted, capsys):
     sizes = {**OFFICIAL, "official_size": (1024, 1024)}
     assert write_submission(output, samples, **sizes).name == "submission_incomplete.zip"
     assert "64x64 pixels instead of 1024x1024" in capsys.readouterr().out
+
+
+def test_a_submission_replaces_earlier_ones_and_has_official_images_alone(predicted, capsys):
+    output, samples = predicted
+    write_submission(output, samples, **OFFICIAL)
+    write_submission(output, samples, **{**OFFICIAL, "official_names": ("4191.png",)})
+    assert "no official test images: 4192.png" in capsys.readouterr().out
+    assert [path.name for path in output.glob("*.zip")] == ["submission_incomplete.zip"]
 
 
 def test_submission_with_a_wrong_mask_is_not_written(predicted):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -14,11 +16,14 @@ from network.errors import UserError
 def reports_faults(main: Callable[..., None]) -> Callable[..., None]:
     """Decorate a script's main: a ``UserError`` ends it with one message and status 1.
 
-    Ctrl-C ends it with status 130. Set BICOR_TRACEBACK=1 to see where a fault was found.
+    Ctrl-C ends it with status 130, SIGTERM with 143, both after cleaning up. Set BICOR_TRACEBACK=1
+    to see where a fault was found.
     """
 
     @functools.wraps(main)
     def wrapper(*args, **kwargs) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _stop)
         try:
             main(*args, **kwargs)
         except UserError as error:
@@ -34,6 +39,11 @@ def reports_faults(main: Callable[..., None]) -> Callable[..., None]:
             raise
 
     return wrapper
+
+
+def _stop(*_: object) -> NoReturn:
+    print("terminated", file=sys.stderr)
+    sys.exit(143)
 
 
 def _interrupted() -> NoReturn:

@@ -71,6 +71,10 @@ def run_patch_split(
             f"--mode val --split-size {args.split_size} --stride {stride}: patches to score on "
             "must not overlap, or pixels count several times; leave --stride out"
         )
+    if not scoring and args.val_scale != 1:
+        raise ConfigError(
+            f"--mode train --val-scale {args.val_scale}: only --mode val resizes tiles"
+        )
     tiles = pair_tiles(dataset.FILES, args.img_dir, args.mask_dir, image_suffix, args.eroded)
     faulty = [f"{dataset.FILES.prefix}{tile}" for tile in dataset.TILES.faulty]
     for tile in tiles:

@@ -24,6 +24,10 @@ warnings.filterwarnings("ignore", module="PIL.TiffImagePlugin")  # a damaged fil
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp")
 
 _COMMENT = "Comment"
+_QUICK_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 3, cv2.IMWRITE_PNG_STRATEGY, 0]
+"""Masks of indices do not gain by PNG's filters, and without them are decoded twice as fast."""
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):
+    _QUICK_PNG += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
 _DECODING_ERRORS = (OSError, UnidentifiedImageError, SyntaxError, ValueError, MemoryError)
 
 
@@ -51,9 +55,15 @@ def list_images(folder: str | Path) -> list[Path]:
 def read_rgb(path: str | Path) -> np.ndarray:
     """Read an image, or a mask in colors, as RGB uint8 [H, W, 3]; EXIF rotation is not applied.
 
+    Of an uncompressed TIFF, as the patch splitters write them, only those pixels are read that are
+    looked at: the array is mapped from the file and cannot be written to.
+
     Raises:
         DataError: not a readable image.
     """
+    pixels = _mapped(path)
+    if pixels is not None:
+        return pixels
     try:
         image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
@@ -148,7 +158,11 @@ def write_image(path: str | Path, image: np.ndarray, comment: str | None = None)
     suffix = path.suffix.lower()
     options = {
         ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 95],
-        ".tif": [cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_NONE],
+        ".tif": [
+            *(cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_NONE),
+            *(cv2.IMWRITE_TIFF_ROWSPERSTRIP, len(image)),
+        ],
+        ".png": _QUICK_PNG if image.ndim == 2 else [],
     }.get(suffix, [])
     if comment is not None:
         with replacing(path) as temporary:
@@ -200,6 +214,27 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _mapped(path: str | Path) -> np.ndarray | None:
+    """The pixels of an uncompressed RGB TIFF without gaps; None for any other file."""
+    if Path(path).suffix.lower() not in (".tif", ".tiff"):
+        return None
+    try:
+        with Image.open(path) as image:
+            strips = [tuple(tile) for tile in image.tile]
+            width, height = image.size
+        position = first = strips[0][2]
+        for codec, (left, top, right, bottom), offset, options in strips:
+            whole_rows = (left, right) == (0, width)
+            if codec != "raw" or options[0] != "RGB" or not whole_rows or offset != position:
+                return None
+            position += 3 * width * (bottom - top)
+        if position - first != 3 * width * height:
+            return None
+        return np.memmap(path, np.uint8, "r", first, (height, width, 3))
+    except (*_DECODING_ERRORS, IndexError, TypeError):
+        return None
 
 
 def _umask() -> int:

@@ -19,6 +19,7 @@ from network.datasets.catalog import (
     TileTable,
 )
 from network.datasets.files import list_images
+from network.datasets.patch_record import Cut, read_record
 from network.datasets.segmentation import (
     MAX_UNKNOWN_SHARE,
     DatasetLayout,
@@ -32,6 +33,7 @@ from network.datasets.segmentation import (
 from network.errors import ConfigError, DataError, MissingDataError
 
 COLORED_SUFFIX = "_rgb"
+MASK_SUFFIXES = ("", COLORED_SUFFIX, "_full", "_eroded")
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,9 @@ class IsprsDataset(DatasetLayout):
     """Patches named TILE_ROW_COL with masks of class indices.
 
     ``root/train/images_SIZE`` and ``root/train/masks_SIZE`` hold the training area, of which whole
-    tiles are held out for validation; ``root/test/...`` alike the test area. There, every folder
-    ``masks_SIZE*`` counts (those ending in ``_rgb`` hold colors), and what lies in the masks tells
-    whether they are full or eroded ones.
+    tiles are held out for validation; ``root/test/...`` alike the test area. There, ``masks_SIZE``,
+    ``masks_SIZE_rgb`` (colors), ``masks_SIZE_full`` and ``masks_SIZE_eroded`` count; the splitter's
+    record or, without one, what lies in the masks tells whether they are full or eroded.
 
     Args:
         root: folder of the dataset; without it, ``data/NAME``.
@@ -142,6 +144,20 @@ class IsprsDataset(DatasetLayout):
         return [tile for tile in (*self.TILES.train, *self.TILES.test)
                 if tile in official and tile not in found]  # fmt: skip
 
+    def patches(self, split: str) -> list[dict[str, Any]]:
+        """Sizes, strides and scales that the splitter noted."""
+        cuts = {(c.size, c.stride, c.scale) for found in self._cuts(split).values() for c in found}
+        return [
+            dict(zip(("size", "stride", "scale"), values, strict=True)) for values in sorted(cuts)
+        ]
+
+    def counts_once(self, split: str) -> bool:
+        """Whether the splitter noted for every tile that its patches do not overlap."""
+        cuts = self._cuts(split)
+        tiles = {self.tile(sample) for sample in self.samples(split)}
+        noted = [cut for found in cuts.values() for cut in found]
+        return tiles <= cuts.keys() and not any(c.overlaps or c.scale != 1 for c in noted)
+
     def raw(self) -> DatasetLayout | None:
         """The publisher's tiles, where they lie beside the patches."""
         tiles = IsprsTiles(self)
@@ -190,6 +206,16 @@ class IsprsDataset(DatasetLayout):
     def _test_samples(self, report: Report) -> list[Sample]:
         area = self.root / "test"
         images = self._images(area, self.TILES.test, report)
+        overlapping = sorted(
+            tile for tile, cuts in self._cuts("test").items() if any(c.overlaps for c in cuts)
+        )
+        if overlapping:
+            report(
+                DataError(
+                    f"{area}: the patches of the tiles {listed(overlapping)} overlap, so pixels "
+                    "would count several times; split them with --mode val"
+                )
+            )
         if self._references is None:
             self._references = self._find_references(area)
         pairs = {
@@ -210,26 +236,56 @@ class IsprsDataset(DatasetLayout):
 
     def _find_references(self, area: Path) -> dict[str, dict[str, Path]]:
         """The mask folders of the test area by what they hold: ``mask`` (full) and ``eroded``."""
-        main = area / f"masks_{self.patch_size}"
-        folders = sorted(
-            path for path in area.glob(f"{main.name}*") if path.is_dir() and any(path.iterdir())
-        )
-        if not folders:
-            raise MissingDataError(f"no folder {main}")
         references: dict[str, dict[str, Path]] = {}
-        for folder in folders:
-            masks = {path.stem: path for path in list_images(folder)}
+        for folder in self._mask_folders(area):
+            try:
+                masks = {path.stem: path for path in list_images(folder)}
+            except MissingDataError:
+                continue
             kind = "eroded" if self._is_eroded(folder, list(masks.values())) else "mask"
             references.setdefault(kind, masks)
+        if not references:
+            raise MissingDataError(f"no masks in {area / f'masks_{self.patch_size}'}")
         return references
 
+    def _mask_folders(self, area: Path) -> list[Path]:
+        suffixes = MASK_SUFFIXES if area.name == "test" else MASK_SUFFIXES[:1]
+        return [area / f"masks_{self.patch_size}{suffix}" for suffix in suffixes]
+
+    def _cuts(self, split: str) -> dict[str, list[Cut]]:
+        """How the tiles of a split were cut, once for each mask folder, as far as it is noted."""
+        at_test = split == "test" or (split == "val" and self.validate_on_test)
+        tiles = {
+            "train": {*self.TILES.train} - {*self.val_tiles},
+            "val": {*self.TILES.test} if at_test else {*self.val_tiles},
+            "test": {*self.TILES.test},
+        }[split]
+        cuts: dict[str, list[Cut]] = {}
+        for folder in self._mask_folders(self.root / ("test" if at_test else "train")):
+            for name, cut in read_record(folder).items():
+                tile = name.removeprefix(self.FILES.prefix)
+                if tile in tiles:
+                    cuts.setdefault(tile, []).append(cut)
+        return cuts
+
     def _is_eroded(self, folder: Path, paths: Sequence[Path]) -> bool:
-        """Whether masks ignore pixels inside of their tiles.
+        """Whether the splitter noted so, or else whether masks ignore pixels inside of their tiles.
 
         Raises:
             DataError: some tiles do and others do not, or the folder's name says ``eroded`` and
                 none does.
         """
+        record = read_record(folder)
+        noted = {path.stem.rsplit("_", 2)[0] for path in paths}
+        if noted <= record.keys():
+            kinds = {record[name].eroded for name in noted}
+            if len(kinds) > 1 or ("eroded" in folder.name and kinds == {False}):
+                full = sorted(name for name in noted if not record[name].eroded)
+                raise DataError(
+                    f"{folder}: the tiles {listed(full)} were split without --eroded; split the "
+                    "*_noBoundary masks into it"
+                )
+            return kinds == {True}
         with ThreadPoolExecutor() as pool:
             counts = list(pool.map(self._ignored_inside, paths))
         tiles: dict[str, np.ndarray] = {}
@@ -306,13 +362,15 @@ class IsprsTiles(DatasetLayout):
         for folder in mask_folders:
             eroded = folder.name.endswith("_eroded")
             for pair in pair_tiles(files, images, folder, suffix, eroded, report):
+                if self.tile(pair) in tiles.faulty:
+                    continue
                 kind = "eroded" if eroded else "mask"
                 found.setdefault(pair.name, {"image": pair.image})[kind] = pair.mask
         samples = [
             Sample(name, paths["image"], paths.get("mask"), paths.get("eroded"))
             for name, paths in sorted(found.items())
         ]
-        allowed = tiles.test if split == "test" else (*tiles.train, *tiles.faulty)
+        allowed = tiles.test if split == "test" else tiles.train
         strange = sorted({self.tile(s) for s in samples} - {*allowed})
         if strange:
             report(DataError(f"{images}: {listed(strange)} are no {split} tiles; take them out"))
@@ -363,11 +421,15 @@ def pair_tiles(
         if path.stem.endswith(files.eroded_suffix) == eroded
     ]
     if not images:
-        raise MissingDataError(f"no image *{image_suffix} in {image_folder}, but others: "
+        raise DataError(f"no image *{image_suffix} in {image_folder}, but others: "
                                "is --rgb-image left out or too much?")  # fmt: skip
     if not masks:
-        raise MissingDataError(
+        raise DataError(
             f"no mask *{mask_suffix} in {mask_folder}, but "
-            + ("others; leave out --eroded" if eroded else "*_noBoundary ones; add --eroded")
+            + (
+                "others: are they full masks? Then leave out --eroded"
+                if eroded
+                else "*_noBoundary ones: are they eroded masks? Then add --eroded"
+            )
         )
     return pair_files(images, masks, image_suffix, mask_suffix, report)

@@ -114,13 +114,14 @@ class LoveDADataset(DatasetLayout):
         """
         names = {Path(sample.name).name for sample in train}
         for split in ("val", "test"):
-            folders = [self.root / FOLDERS[split] / domain / "images_png" for domain in DOMAINS]
-            other = {p.stem for f in folders if f.is_dir() for p in list_images(f)}
+            folder = self.root / FOLDERS[split]
+            other = {path.stem for path in folder.glob("*/images_png/*.png")}
+            other |= {str(number) for number in LOVEDA_NUMBERS[split]}
             if names & other:
                 report(
                     DataError(
-                        f"images in both {self.root / 'Train'} and {self.root / FOLDERS[split]}: "
-                        f"{listed(sorted(names & other))}. Take them out of one"
+                        f"images of {FOLDERS[split]} in {self.root / 'Train'}: "
+                        f"{listed(sorted(names & other))}. Take them out"
                         + ("; to train on Val too, say so by dataset.train_on_val=True"
                            if split == "val" else "")
                     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -14,10 +15,19 @@ from network.datasets.checks import check_sizes
 from network.datasets.colors import decode_colors, encode_colors
 from network.datasets.files import decode_rgb, write_image
 from network.datasets.parallel import in_processes
+from network.datasets.patch_record import Cut, read_record, write_record
 from network.datasets.segmentation import Pair, Sample, ignore_unknown
 from network.datasets.staging import staged
 from network.datasets.windows import Window, windows
 from network.errors import ConfigError, DataError
+
+
+class Split(NamedTuple):
+    """A tile that was cut: number of patches, share of unlisted colors in its mask, how."""
+
+    patches: int
+    unknown: float
+    cut: Cut
 
 
 @dataclass(frozen=True)
@@ -42,19 +52,19 @@ class PatchSplit:
     colors: bool = False
     eroded: bool = False
 
-    def split(self, tile: Sample) -> tuple[int, float]:
+    def split(self, tile: Sample) -> Split | DataError:
         """Cut one tile; patches are named TILE_ROW_COL (.tif images, .png masks).
 
         What reaches over the right and bottom edge is a mirrored image and an ignored mask.
 
         Returns:
-            number of patches, and the share of the mask's pixels in unlisted colors.
-
-        Raises:
-            DataError: unreadable files, more than 1% of the mask in unlisted colors, or a mask
-                that is called eroded without being so.
+            what was done, or why the tile is refused: unreadable files, more than 1% of the mask
+            in unlisted colors, or a mask that is called eroded without being so.
         """
-        image, mask, unknown = self._read(tile)
+        try:
+            image, mask, unknown = self._read(tile)
+        except DataError as fault:
+            return fault
         count = 0
         for window in windows(*mask.shape, self.size, self.stride):
             name = f"{tile.name}_{window.row}_{window.col}"
@@ -64,7 +74,8 @@ class PatchSplit:
             write_image(self.mask_folder / f"{name}.png", patch)
             write_image(self.image_folder / f"{name}.tif", _cut(image, window, mode="symmetric"))
             count += 1
-        return count, unknown
+        cut = Cut(*mask.shape, self.size, self.stride, self.scale, self.eroded)
+        return Split(count, unknown, cut)
 
     def _read(self, tile: Sample) -> tuple[np.ndarray, np.ndarray, float]:
         image, colors = decode_rgb(tile.image), decode_rgb(tile.mask)
@@ -83,13 +94,14 @@ def split_tiles(tiles: Sequence[Sample], how: PatchSplit, processes: int) -> int
 
     Patches are written aside and take their places when all tiles are cut, so that a fault leaves
     the folders as they were. Earlier patches of the same tiles are replaced, whatever their number.
+    How every tile was cut is noted beside the masks.
 
     Returns:
         number of patches.
 
     Raises:
-        ConfigError: sizes that leave gaps.
-        DataError: see ``PatchSplit.split``.
+        ConfigError: sizes that leave gaps, or patches that would go among the tiles.
+        DataError: naming every tile that is refused; see ``PatchSplit.split``.
         OutputError: folders that cannot be written.
     """
     if how.size < 32 or not 1 <= how.stride <= how.size or not 0 < how.scale <= 16:
@@ -99,19 +111,27 @@ def split_tiles(tiles: Sequence[Sample], how: PatchSplit, processes: int) -> int
         )
     check_sizes(tiles)
     folders = (how.image_folder, how.mask_folder)
-    sources = {path.parent.resolve() for tile in tiles for path in (tile.image, tile.mask)}
-    for folder in folders:
-        if folder.resolve() in sources:
-            raise ConfigError(f"{folder} holds tiles; write patches to another folder")
+    sources = list({path.parent for tile in tiles for path in (tile.image, tile.mask)})
     names = {tile.name for tile in tiles}
-    count = 0
-    with staged(folders, lambda path: path.stem.rsplit("_", 2)[0] in names) as aside:
+    cuts = read_record(how.mask_folder)
+    count, faults = 0, []
+    with staged(folders, lambda path: path.stem.rsplit("_", 2)[0] in names, sources) as aside:
         writer = replace(how, image_folder=aside[0], mask_folder=aside[1])
         found = in_processes(writer.split, tiles, processes, "splitting", "tile")
-        for tile, (patches, unknown) in zip(tiles, found, strict=True):
-            count += patches
-            if unknown:
-                tqdm.write(f"{tile.mask}: {unknown:.3%} in unlisted colors, ignored")
+        for tile, done in zip(tiles, found, strict=True):
+            if isinstance(done, DataError):
+                faults.append(done)
+                continue
+            count += done.patches
+            cuts[tile.name] = done.cut
+            if done.unknown:
+                tqdm.write(f"{tile.mask}: {done.unknown:.3%} in unlisted colors, ignored")
+        if faults:
+            raise DataError(
+                "\n  ".join(str(fault) for fault in faults)
+                + "\nNothing was written. Replace the files, or take image and mask of the tile out"
+            )
+        write_record(aside[1], cuts)
     return count
 
 

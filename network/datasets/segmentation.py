@@ -100,10 +100,10 @@ class SegmentationDataset(Dataset):
         else:
             image, *masks = self.transform(self.read, len(self), index, seed)
         return {
-            "image": torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1),
+            "image": torch.from_numpy(_owned(image)).permute(2, 0, 1),
             "name": sample.name,
         } | {
-            kind: torch.from_numpy(np.ascontiguousarray(mask))
+            kind: torch.from_numpy(_owned(mask))
             for kind, mask in zip(sample.masks, masks, strict=True)
         }
 
@@ -163,6 +163,17 @@ class DatasetLayout(ABC):
         """What the official split has and these samples lack: tiles, or names of images."""
         return []
 
+    def patches(self, split: str) -> list[dict[str, Any]]:
+        """How the samples of a split were cut from tiles, where that is known: size, stride, scale.
+
+        Plain values; several where tiles were cut differently, none for whole images.
+        """
+        return []
+
+    def counts_once(self, split: str) -> bool:
+        """Whether every pixel of the raw dataset is known to be in one sample of a split alone."""
+        return True
+
     def raw(self) -> DatasetLayout | None:
         """The publisher's files that this dataset was prepared from, where they are there."""
         return None
@@ -206,10 +217,15 @@ class DatasetLayout(ABC):
 
     def encode_indices(self, raw: np.ndarray) -> np.ndarray:
         """Stored values [H, W] as class indices uint8 [H, W], ``UNKNOWN`` where not listed."""
-        known = raw < self.spec.num_classes
-        mask = np.where(known, raw, UNKNOWN).astype(np.uint8)
-        mask[np.isin(raw, self.ignore_values)] = self.spec.ignore_index
-        return mask
+        if raw.dtype != np.uint8:
+            raw = np.where((raw >= 0) & (raw < UNKNOWN), raw, UNKNOWN).astype(np.uint8)
+        return cv2.LUT(raw, self._index_table())
+
+    def _index_table(self) -> np.ndarray:
+        table = np.full(256, UNKNOWN, np.uint8)
+        table[: self.spec.num_classes] = range(self.spec.num_classes)
+        table[[value for value in self.ignore_values if 0 <= value < 256]] = self.spec.ignore_index
+        return table
 
 
 def pair_files(
@@ -245,6 +261,11 @@ def pair_files(
         report(DataError("; ".join(lonely) + ". Add what is missing or take these files out"))
     stems = sorted(image_of.keys() & mask_of.keys())
     return [Sample(stem, image_of[stem], mask_of[stem]) for stem in stems]
+
+
+def _owned(array: np.ndarray) -> np.ndarray:
+    """Contiguous and writable, as torch wants it."""
+    return np.require(array, requirements=["C", "W"])
 
 
 def check_split(split: str) -> None:
@@ -288,6 +309,8 @@ def ignore_unknown(path: Path, mask: np.ndarray, raw: np.ndarray, ignore_index: 
     Raises:
         DataError: more than 1% were; their commonest values are named.
     """
+    if mask.max() < UNKNOWN:
+        return 0.0
     unknown = mask == UNKNOWN
     share = float(unknown.mean())
     if share > MAX_UNKNOWN_SHARE:

@@ -2,56 +2,89 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from network.errors import OutputError, UserError
+from network.errors import ConfigError, OutputError, UserError
 
 
 @contextmanager
 def staged(
-    folders: Sequence[Path], is_stale: Callable[[Path], bool] = lambda path: False
+    folders: Sequence[Path],
+    is_stale: Callable[[Path], bool] = lambda path: False,
+    sources: Sequence[Path] = (),
 ) -> Iterator[list[Path]]:
     """Folders to write to instead of ``folders``; their files take their places at the end.
 
-    A fault or an interruption in the block leaves the folders as they were; what an interrupted
-    run left aside is removed by the next one.
+    A fault or an interruption in the block leaves the folders as they were; what a killed run left
+    aside is removed by the next one. Runs at the same time do not meet.
 
     Args:
         folders: where the files belong.
         is_stale: earlier files there to remove, unless they are replaced.
+        sources: folders that are read from.
 
     Raises:
+        ConfigError: a folder that is read from would be written to.
         OutputError: folders that cannot be written.
     """
-    aside = [folder.with_name(f".{folder.name}.partial") for folder in folders]
+    targets = [folder.resolve() for folder in folders]
+    read = {folder.resolve() for folder in sources}
+    for folder, target in zip(folders, targets, strict=True):
+        if target in read:
+            raise ConfigError(f"{folder} is read from; write to another folder")
+    aside = [staging_folder(target) for target in targets]
     try:
-        _remove(aside)
-        for folder in aside:
+        for folder, target in zip(aside, targets, strict=True):
+            remove_abandoned(target)
             folder.mkdir(parents=True, exist_ok=True)
         yield aside
-        for source, target in dict(zip(aside, folders, strict=True)).items():
+        for source, target in dict(zip(aside, targets, strict=True)).items():
             _publish(source, target, is_stale)
     except UserError:
         raise
     except OSError as error:
         raise OutputError(f"cannot write {error.filename}: {error.strerror}") from error
     finally:
-        _remove(aside)
+        for folder in aside:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def staging_folder(target: Path) -> Path:
+    """The folder beside ``target`` in which this process prepares it."""
+    return target.with_name(f".{target.name}.{socket.gethostname()}-{os.getpid()}.partial")
+
+
+def remove_abandoned(target: Path) -> None:
+    """Remove what processes of this machine that were killed left beside ``target``."""
+    prefix = f".{target.name}.{socket.gethostname()}-"
+    for path in target.parent.glob(f"{prefix}*.partial"):
+        process = path.name.removeprefix(prefix).removesuffix(".partial")
+        if process.isdigit() and not _is_running(int(process)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    if os.name != "posix":
+        return True  # there, asking would end it
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()
 
 
 def _publish(source: Path, target: Path, is_stale: Callable[[Path], bool]) -> None:
     target.mkdir(parents=True, exist_ok=True)
-    new = sorted(path.name for path in source.iterdir())
+    new = {path.name for path in source.iterdir()}
     for path in target.iterdir():
         if path.name not in new and is_stale(path):
             path.unlink()
-    for name in new:
+    for name in sorted(new):
         (source / name).replace(target / name)
-
-
-def _remove(folders: Sequence[Path]) -> None:
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)

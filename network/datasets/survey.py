@@ -82,14 +82,29 @@ def survey(layout: DatasetLayout) -> Survey:
     """
     found = Survey()
     raw = layout.raw()
-    if raw is not None:
-        _survey_stage(raw, "as published", False, found)
-    _survey_stage(layout, "for training", raw is None, found)
+    published = {} if raw is None else _survey_stage(raw, "as published", False, found)
+    prepared = _survey_stage(layout, "for training", True, found)
+    for split in prepared.keys() & published.keys():
+        if layout.counts_once(split):
+            _compare(split, published[split], prepared[split], layout, found)
     return found
 
 
-def _survey_stage(layout: DatasetLayout, title: str, needed: bool, found: Survey) -> None:
-    """Add the table, faults and notes of one stage; ``needed``: train and val must be there."""
+def _survey_stage(
+    layout: DatasetLayout, title: str, needed: bool, found: Survey
+) -> dict[str, dict[tuple[str, str], np.ndarray]]:
+    """Add the table, faults and notes of one stage.
+
+    Args:
+        layout: of the stage.
+        title: of the stage.
+        needed: train and val must be there.
+        found: takes what is found.
+
+    Returns:
+        by split: pixels of each class by tile and kind of mask.
+    """
+    counts: dict[str, dict[tuple[str, str], np.ndarray]] = {}
     columns: list[Column] = []
     samples_of: dict[str, list[Sample]] = {}
     seen: dict[bytes, list[tuple[str, str]]] = defaultdict(list)
@@ -112,11 +127,44 @@ def _survey_stage(layout: DatasetLayout, title: str, needed: bool, found: Survey
             found.notes += result.notes
             if result.digest is not None:
                 seen[result.digest].append((split, sample.name))
+        counts[split] = _tile_counts(layout, samples, results)
         tiles = len({layout.tile(sample) for sample in samples})
         columns += _columns(layout, split, tiles, results)
     _check_splits(layout, title, samples_of, seen, found)
     if columns:
         found.tables.append(_table(layout, title, columns))
+    return counts
+
+
+def _tile_counts(
+    layout: DatasetLayout, samples: Sequence[Sample], results: Sequence[_Found]
+) -> dict[tuple[str, str], np.ndarray]:
+    counts: dict[tuple[str, str], np.ndarray] = {}
+    for sample, result in zip(samples, results, strict=True):
+        for kind, pixels in result.counts.items():
+            key = (layout.tile(sample), kind)
+            counts[key] = counts.get(key, 0) + pixels[: layout.spec.num_classes]
+    return counts
+
+
+def _compare(
+    split: str,
+    published: dict[tuple[str, str], np.ndarray],
+    prepared: dict[tuple[str, str], np.ndarray],
+    layout: DatasetLayout,
+    found: Survey,
+) -> None:
+    """Report tiles whose prepared masks do not have the class pixels of the published ones."""
+    for (tile, kind), pixels in sorted(prepared.items()):
+        source = published.get((tile, kind))
+        if source is not None and (source != pixels).any():
+            differing = np.flatnonzero(source != pixels)
+            found.faults.append(
+                f"{split}, {tile}{KIND_TITLES[kind]}: the mask for training is not that of the "
+                f"published one: {int(pixels[differing[0]])} pixels of "
+                f"{layout.spec.classes[differing[0]]} instead of {int(source[differing[0]])}; "
+                "prepare it again"
+            )
 
 
 def _look_at_all(

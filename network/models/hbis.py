@@ -157,8 +157,35 @@ class CE2F(nn.Module):
         assignment = assignment.to(features.dtype).transpose(1, 2)
         gamma = (self.mix * torch.tanh(self.gamma(embeddings))).to(features.dtype)
         beta = (self.mix * self.beta(embeddings)).to(features.dtype)
-        scaled = torch.addcmul(features, features, assignment @ gamma)
-        return scaled + assignment @ beta
+        return _Modulation.apply(features, assignment, gamma, beta)
+
+
+class _Modulation(torch.autograd.Function):
+    """F * (1 + a gamma) + a beta, keeping nothing of the size of F but F itself.
+
+    Shapes: F [B, S, C], a [B, S, N], gamma and beta [B, N, C] -> [B, S, C].
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, features: Tensor, assignment: Tensor, gamma: Tensor, beta: Tensor
+    ) -> Tensor:
+        ctx.save_for_backward(features, assignment, gamma, beta)
+        with torch.autocast(features.device.type, enabled=False):
+            scale = torch.bmm(assignment, gamma)
+            return scale.mul_(features).add_(features).baddbmm_(assignment, beta)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        features, assignment, gamma, beta = ctx.saved_tensors
+        to_scale = gradient * features
+        classes = assignment.transpose(1, 2)
+        to_assignment = torch.bmm(to_scale, gamma.transpose(1, 2))
+        to_assignment.baddbmm_(gradient, beta.transpose(1, 2))
+        to_gamma, to_beta = torch.bmm(classes, to_scale), torch.bmm(classes, gradient)
+        del to_scale
+        to_features = torch.bmm(assignment, gamma).mul_(gradient).add_(gradient)
+        return to_features, to_assignment, to_gamma, to_beta
 
 
 class HBIS(nn.Module):

@@ -1,0 +1,110 @@
+"""Comparing variants fairly: in one process, by turns, medians, peak memory."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+_RESET_PEAK = Path("/proc/self/clear_refs")
+_STATUS = Path("/proc/self/status")
+
+
+class Measured(NamedTuple):
+    """Median seconds of a call, the fastest one, and bytes of memory that it added at its peak."""
+
+    seconds: float
+    fastest: float
+    added: int | None
+
+
+class Row(NamedTuple):
+    """A line of a benchmark: what was measured, its value, what the project aims at."""
+
+    what: str
+    value: float
+    unit: str
+    aim: str = ""
+
+
+def compare(
+    variants: Mapping[str, Callable[[], object]], rounds: int = 7, warmup: int = 2
+) -> dict[str, Measured]:
+    """Call the variants by turns.
+
+    Args:
+        variants: by name; each does the whole work once.
+        rounds: calls of each that count.
+        warmup: calls of each before.
+
+    Returns:
+        by name.
+    """
+    times: dict[str, list[float]] = {name: [] for name in variants}
+    for turn in range(warmup + rounds):
+        for name, call in variants.items():
+            seconds = timed(call)
+            if turn >= warmup:
+                times[name].append(seconds)
+    return {
+        name: Measured(statistics.median(found), min(found), added_memory(variants[name]))
+        for name, found in times.items()
+    }
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Seconds of a call, with what it started on the GPU."""
+    _synchronize()
+    start = time.perf_counter()
+    call()
+    _synchronize()
+    return time.perf_counter() - start
+
+
+def added_memory(call: Callable[[], object]) -> int | None:
+    """Bytes that a call adds at its peak: of the GPU, or of the process where Linux tells."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        call()
+        return torch.cuda.max_memory_allocated() - before
+    if not _RESET_PEAK.exists():
+        return None
+    ctypes.CDLL(None).malloc_trim(0)
+    _RESET_PEAK.write_text("5")
+    before = _resident("VmRSS")
+    call()
+    return _resident("VmHWM") - before
+
+
+def table(rows: list[Row]) -> str:
+    """The rows for a terminal."""
+    width = max(len(row.what) for row in rows)
+    return "\n".join(
+        f"{row.what:<{width}}  {row.value:10.3f} {row.unit:<10} {row.aim}".rstrip() for row in rows
+    )
+
+
+def megabytes(size: int | None) -> float:
+    """Bytes as MB; NaN where they are not known."""
+    return float("nan") if size is None else size / 1e6
+
+
+def _resident(field: str) -> int:
+    for line in _STATUS.read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError(f"no {field} in {_STATUS}")
+
+
+def _synchronize() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()

@@ -1,0 +1,61 @@
+"""Measure speed and memory: python benchmarks/run.py [model|hbis|data|split|eval|scaling]."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import torch
+
+from benchmarks.measuring import table
+from network.devices import keep_freed_memory
+
+BENCHMARKS = ("model", "hbis", "data", "split", "eval", "scaling")
+
+
+def main() -> None:
+    """Read the command line, measure, print tables, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help="; ".join(BENCHMARKS))
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    args = parser.parse_args()
+    unknown = set(args.names) - set(BENCHMARKS)
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    if not torch.cuda.is_available():
+        keep_freed_memory()
+    machine = {
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else _processor(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+    print(", ".join(f"{key}: {value}" for key, value in machine.items()))
+    found = {}
+    for name in args.names or BENCHMARKS:
+        rows = importlib.import_module(f"benchmarks.{name}").run()
+        found[name] = [row._asdict() for row in rows]
+        print(f"\n{name}\n{table(rows)}", flush=True)
+    if args.json:
+        args.json.write_text(json.dumps({"machine": machine, "figures": found}, indent=2) + "\n")
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    names = [
+        line.partition(":")[2].strip()
+        for line in (information.read_text().splitlines() if information.exists() else ())
+        if line.startswith("model name")
+    ]
+    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""What the patch splitters note beside their masks: how every tile was cut."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from network.datasets.files import write_json
+from network.errors import DataError
+
+RECORD = "patches.json"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a tile was cut into patches.
+
+    Args:
+        height, width: of the scaled tile.
+        size, stride: of the windows.
+        scale: by which the tile was resized before.
+        eroded: whether the mask ignores borders between classes.
+    """
+
+    height: int
+    width: int
+    size: int
+    stride: int
+    scale: float
+    eroded: bool
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether pixels of the tile are in several patches."""
+        return self.stride < self.size
+
+
+def read_record(folder: Path) -> dict[str, Cut]:
+    """The cuts of a mask folder by tile; none where another tool made the patches.
+
+    Raises:
+        DataError: a damaged record.
+    """
+    path = folder / RECORD
+    if not path.is_file():
+        return {}
+    try:
+        return {tile: Cut(**cut) for tile, cut in json.loads(path.read_text("utf-8")).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} is damaged ({error}); split the tiles again") from error
+
+
+def write_record(folder: Path, cuts: dict[str, Cut]) -> None:
+    """Write the cuts of a mask folder."""
+    write_json(folder / RECORD, {tile: asdict(cuts[tile]) for tile in sorted(cuts)})
