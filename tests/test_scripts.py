@@ -11,7 +11,7 @@ import torch
 from network.checkpoints import file_hash
 from network.datasets.catalog import VAIHINGEN
 from network.datasets.colors import decode_colors, encode_colors
-from network.datasets.files import read_rgb
+from network.datasets.files import list_images, read_rgb
 from tests.conftest import REPOSITORY, files_of, succeed
 
 SPLIT = ("tools/vaihingen_patch_split.py", "--split-size", 128)
@@ -160,7 +160,7 @@ def test_another_stride_replaces_the_patches_of_the_same_tiles(demo, tmp_path):
     for stride in (64, 128):
         succeed(tmp_path, *SPLIT, *source, *folders, "--stride", stride)
         counts[stride] = len(list((tmp_path / "images").iterdir()))
-        assert len(list((tmp_path / "masks").iterdir())) == counts[stride] + 1
+        assert len(list_images(tmp_path / "masks")) == counts[stride] + 1
     assert counts[64] > counts[128] == 2 * 2 * 2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["images", "masks"]
 
@@ -172,7 +172,7 @@ def test_eroded_and_colored_masks(demo, tmp_path):
     succeed(tmp_path, *SPLIT, *arguments, *eroded, "--output-mask-dir", "eroded")
     full = ("--mask-dir", demo / "data/demo/test_masks", "--gt")
     succeed(tmp_path, *SPLIT, *arguments, *full, "--output-mask-dir", "rgb")
-    for path in sorted((tmp_path / "rgb").iterdir()):
+    for path in list_images(tmp_path / "rgb"):
         index = cv2.imread(str(tmp_path / "eroded" / path.name), cv2.IMREAD_UNCHANGED)
         source = cv2.imread(
             str(demo / "data/demo/test/masks_128" / path.name), cv2.IMREAD_UNCHANGED
