@@ -120,6 +120,9 @@ def decode_rgb(path: str | Path) -> np.ndarray:
     Raises:
         DataError: not a readable image, truncated, or more than 8 bits a band.
     """
+    pixels = _mapped(path)
+    if pixels is not None:
+        return pixels
     with _opened(path) as image:
         # Pillow narrows 16-bit RGB as it reads; the stored depth shows in the raw mode before.
         raw_modes = str([tile[3] for tile in image.tile])

@@ -219,7 +219,10 @@ class DatasetLayout(ABC):
         """Stored values [H, W] as class indices uint8 [H, W], ``UNKNOWN`` where not listed."""
         if raw.dtype != np.uint8:
             raw = np.where((raw >= 0) & (raw < UNKNOWN), raw, UNKNOWN).astype(np.uint8)
-        return cv2.LUT(raw, self._index_table())
+        table = self._index_table()
+        if (table[: int(raw.max()) + 1] == np.arange(int(raw.max()) + 1)).all():
+            return raw
+        return cv2.LUT(raw, table)
 
     def _index_table(self) -> np.ndarray:
         table = np.full(256, UNKNOWN, np.uint8)
