@@ -59,8 +59,7 @@ def score(
         for tta, predict in predictors.items():
             predicted = predict(batch["image"]).argmax(dim=1)
             if tta == next(iter(predictors)):
-                masks = predicted.to(torch.uint8).cpu().numpy()
-                for name, mask in zip(batch["name"], masks, strict=True):
+                for name, mask in zip(batch["name"], predicted.to(torch.uint8), strict=True):
                     writer.write(name, mask)
             for key in MASK_KINDS.keys() & batch.keys():
                 variant = Variant(MASK_KINDS[key], tta)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
+from torch import Tensor
 
 from network.datasets.catalog import DatasetSpec
 from network.datasets.colors import decode_colors
@@ -98,8 +98,8 @@ class MaskWriter:
             while self.waiting:
                 self.waiting.popleft().result()
 
-    def write(self, name: str, mask: np.ndarray) -> None:
-        """Queue a mask, uint8 [H, W]; waits while too many are queued.
+    def write(self, name: str, mask: Tensor) -> None:
+        """Queue a mask, uint8 [H, W], on any device; waits while too many are queued.
 
         Raises:
             OutputError: an earlier mask could not be written.
@@ -108,8 +108,9 @@ class MaskWriter:
             self.waiting.popleft().result()
         self.waiting.append(self.pool.submit(self._write, name, mask))
 
-    def _write(self, name: str, mask: np.ndarray) -> None:
-        write_image(self.folder / MASKS / f"{name}.png", mask)
+    def _write(self, name: str, mask: Tensor) -> None:
+        indices = mask.cpu().numpy()
+        write_image(self.folder / MASKS / f"{name}.png", indices)
         if self.rgb:
-            colors = decode_colors(mask, self.spec)
+            colors = decode_colors(indices, self.spec)
             write_image(self.folder / COLORED_MASKS / f"{name}.png", colors)
