@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from network.cli import reports_faults
-from network.cli.testing import add_split, run_test, test_parser
+from network.cli.testing import test_split
 
 
 @reports_faults
 def main() -> None:
     """Read the command line and test."""
-    parser = test_parser(__doc__)
-    add_split(parser)
-    args = parser.parse_intermixed_args()
-    run_test(args, args.split)
+    test_split(__doc__)
 
 
 if __name__ == "__main__":

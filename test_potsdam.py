@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from network.cli import reports_faults
-from network.cli.testing import add_split, run_test, test_parser
+from network.cli.testing import test_split
 from network.datasets.isprs import PotsdamDataset
 
 
 @reports_faults
 def main() -> None:
     """Read the command line and test."""
-    parser = test_parser(__doc__)
-    add_split(parser)
-    args = parser.parse_intermixed_args()
-    run_test(args, args.split, PotsdamDataset)
+    test_split(__doc__, PotsdamDataset)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,18 @@ def choose_device(accelerator: str) -> torch.device:
     )
 
 
+def prepare_device(accelerator: str) -> torch.device:
+    """``choose_device``, made ready for a run.
+
+    Raises:
+        DeviceError: CUDA asked for where there is none.
+    """
+    device = choose_device(accelerator)
+    if device.type == "cpu":
+        keep_freed_memory()
+    return device
+
+
 def keep_freed_memory() -> None:
     """Let the C library keep what is freed for the next tensors; for runs on a CPU.
 

@@ -15,11 +15,12 @@ from network.checkpoints import BEST, file_hash, find_checkpoint, load_network, 
 from network.datasets.catalog import DatasetSpec
 from network.datasets.files import write_json
 from network.datasets.segmentation import DatasetLayout, Sample, listed
-from network.devices import choose_device, choose_precision, keep_freed_memory
+from network.devices import choose_precision, prepare_device
 from network.errors import ConfigError
 from network.experiment import Experiment
-from network.mask_writer import RESULTS, MaskWriter, check_output, replaced_outputs
+from network.mask_writer import MaskWriter
 from network.metrics import Confusion, Scores, score_table
+from network.output_folder import RESULTS, check_output, replaced_outputs
 from network.prediction import Predictor
 from network.provenance import provenance
 
@@ -101,9 +102,7 @@ def test(
         raise ConfigError("--compare-tta compares with -t lr or -t d4; add one of them")
     output = Path(output)
     check_output(output)
-    device = choose_device(experiment.accelerator)
-    if device.type == "cpu":
-        keep_freed_memory()
+    device = prepare_device(experiment.accelerator)
     precision = choose_precision(experiment.precision, device)
     layout = experiment.build_dataset()
     spec = layout.spec

@@ -33,7 +33,7 @@ from network.datasets.catalog import DatasetSpec
 from network.datasets.datamodule import SegmentationDataModule
 from network.datasets.files import write_json
 from network.datasets.segmentation import DatasetLayout, listed
-from network.devices import choose_device, choose_precision, keep_freed_memory
+from network.devices import choose_precision, prepare_device
 from network.errors import ConfigError, OutputError
 from network.experiment import Experiment
 from network.provenance import provenance
@@ -57,9 +57,7 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
         the run's folder of checkpoints.
     """
     _quiet()
-    device = choose_device(experiment.accelerator)
-    if device.type == "cpu":
-        keep_freed_memory()
+    device = prepare_device(experiment.accelerator)
     precision = choose_precision(experiment.precision, device)
     pl.seed_everything(experiment.seed, workers=True, verbose=False)
 

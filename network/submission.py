@@ -48,7 +48,7 @@ def write_submission(
     output = Path(output)
     for name in (COMPLETE, INCOMPLETE):
         (output / name).unlink(missing_ok=True)
-    names = {f"{Path(sample.name).name}.png" for sample in samples}
+    names = {_file_name(sample) for sample in samples}
     missing, extra = sorted(set(official_names) - names), sorted(names - set(official_names))
     sizes = {image_size(sample.image) for sample in samples}
     reasons = []
@@ -65,7 +65,7 @@ def write_submission(
     with replacing(path) as temporary:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
             for sample in samples:
-                entry = zipfile.ZipInfo(f"{Path(sample.name).name}.png", _TIME)
+                entry = zipfile.ZipInfo(_file_name(sample), _TIME)
                 archive.writestr(entry, (output / MASKS / f"{sample.name}.png").read_bytes())
         faults = submission_faults(temporary, samples)
         if faults:
@@ -83,7 +83,7 @@ def submission_faults(path: str | Path, samples: Sequence[Sample]) -> list[str]:
     Returns:
         what is wrong with it, nothing for a good one.
     """
-    wanted = {f"{Path(sample.name).name}.png": sample.image for sample in samples}
+    wanted = {_file_name(sample): sample.image for sample in samples}
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         faults = [f"{name} is in it twice" for name in sorted(set(names)) if names.count(name) > 1]
@@ -94,6 +94,11 @@ def submission_faults(path: str | Path, samples: Sequence[Sample]) -> list[str]:
             if fault:
                 faults.append(f"{name} {fault}")
     return faults
+
+
+def _file_name(sample: Sample) -> str:
+    """DOMAIN/NUMBER -> NUMBER.png, as the flat zip has it."""
+    return f"{Path(sample.name).name}.png"
 
 
 def _mask_fault(data: bytes, size: tuple[int, int]) -> str | None:

@@ -156,6 +156,17 @@ def test_options_that_do_not_fit_the_files(root):
     )
 
 
+def test_faults_of_names_do_not_hide_others(root):
+    folder = "data/potsdam/test"
+    arguments = ("--img-dir", f"{folder}_images", "--mask-dir", f"{folder}_masks", "--rgb-image")
+    arguments += ("--output-img-dir", f"{folder}/images_1024")
+    arguments += ("--output-mask-dir", f"{folder}/masks_1024")
+    done(root, *POTSDAM_SPLIT[:3], "--stride", 32, *arguments)
+    config = ("-c", REPOSITORY / "config/potsdam/bicor.py")
+    words = ("3 faults", "no folder data/potsdam/train/images_1024", "2_13 overlap")
+    refused(root, *words, script="tools/check_data.py", arguments=config)
+
+
 def test_full_masks_called_eroded(root):
     folder = root / "data/potsdam"
     source = folder / "test_masks/top_potsdam_2_13_label.tif"

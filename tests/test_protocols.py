@@ -107,7 +107,7 @@ def test_the_record_of_the_splitter_tells_eroded_masks(root):
         (sample,) = own.samples("test")
         assert (sample.eroded is not None) == eroded
         assert own.patches("test") == [{"size": 64, "stride": 64, "scale": 1.0}]
-        assert own.counts_once("test")
+        assert own.counts_once("test", own.samples("test"))
     (folder / "patches.json").write_text("{")
     with pytest.raises(DataError, match=r"patches\.json is damaged"):
         VaihingenDataset(root / "data/vaihingen", patch_size=64).samples("test")

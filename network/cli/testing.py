@@ -27,11 +27,19 @@ def test_parser(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def add_split(parser: argparse.ArgumentParser) -> None:
-    """Let the user choose the split."""
+def test_split(description: str, dataset: type[DatasetLayout] = DatasetLayout) -> None:
+    """The whole of a test script that scores labeled images: command line, then ``run_test``.
+
+    Args:
+        description: of the script.
+        dataset: what the config must be for.
+    """
+    parser = test_parser(description)
     parser.add_argument(
         "--split", choices=("test", "val"), default="test", help="images to score on"
     )
+    args = parser.parse_intermixed_args()
+    run_test(args, args.split, dataset)
 
 
 def run_test(

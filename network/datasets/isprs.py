@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -105,7 +105,7 @@ class IsprsDataset(DatasetLayout):
                     f"val_tiles: {tile} is no tile of the training area, which has "
                     f"{', '.join(self.TILES.train)}"
                 )
-        self._references: dict[str, dict[str, Path]] | None = None
+        self._references: dict[str, list[Path]] | None = None
 
     def samples(self, split: str, report: Report = refuse) -> list[Sample]:
         """The samples of a split (see ``DatasetLayout.samples``)."""
@@ -135,14 +135,8 @@ class IsprsDataset(DatasetLayout):
 
     def missing(self, split: str, samples: Sequence[Sample]) -> list[str]:
         """Official tiles of the split without a patch."""
-        official = {
-            "train": set(self.TILES.train) - set(self.val_tiles),
-            "val": self.TILES.test if self.validate_on_test else self.val_tiles,
-            "test": self.TILES.test,
-        }[split]
         found = {self.tile(sample) for sample in samples}
-        return [tile for tile in (*self.TILES.train, *self.TILES.test)
-                if tile in official and tile not in found]  # fmt: skip
+        return [tile for tile in self._tiles(split) if tile not in found]
 
     def patches(self, split: str) -> list[dict[str, Any]]:
         """Sizes, strides and scales that the splitter noted."""
@@ -151,10 +145,10 @@ class IsprsDataset(DatasetLayout):
             dict(zip(("size", "stride", "scale"), values, strict=True)) for values in sorted(cuts)
         ]
 
-    def counts_once(self, split: str) -> bool:
+    def counts_once(self, split: str, samples: Sequence[Sample]) -> bool:
         """Whether the splitter noted for every tile that its patches do not overlap."""
         cuts = self._cuts(split)
-        tiles = {self.tile(sample) for sample in self.samples(split)}
+        tiles = {self.tile(sample) for sample in samples}
         noted = [cut for found in cuts.values() for cut in found]
         return tiles <= cuts.keys() and not any(c.overlaps or c.scale != 1 for c in noted)
 
@@ -167,13 +161,21 @@ class IsprsDataset(DatasetLayout):
         """The tiles of the validation."""
         return {
             "validation": "test tiles" if self.validate_on_test else "tiles of the training area",
-            "val_tiles": list(self.TILES.test if self.validate_on_test else self.val_tiles),
+            "val_tiles": list(self._tiles("val")),
             "validate_on_test": self.validate_on_test,
         }
 
     def is_colored(self, path: Path) -> bool:
         """Masks of indices, but for those in folders whose name ends in ``_rgb``."""
         return path.parent.name.endswith(COLORED_SUFFIX)
+
+    def _tiles(self, split: str) -> tuple[str, ...]:
+        """Official tiles of a split."""
+        return {
+            "train": tuple(tile for tile in self.TILES.train if tile not in self.val_tiles),
+            "val": self.TILES.test if self.validate_on_test else self.val_tiles,
+            "test": self.TILES.test,
+        }[split]
 
     def _images(self, area: Path, tiles: Sequence[str], report: Report) -> list[Path]:
         """The patches of an area.
@@ -218,31 +220,22 @@ class IsprsDataset(DatasetLayout):
             )
         if self._references is None:
             self._references = self._find_references(area)
-        pairs = {
-            kind: pair_files(images, sorted(masks.values()), report=report)
-            for kind, masks in self._references.items()
-        }
-        masks = {kind: {p.name: p.mask for p in found} for kind, found in pairs.items()}
-        names = [p.name for p in next(iter(pairs.values()))]
-        return [
-            Sample(
-                name,
-                next(iter(pairs.values()))[index].image,
-                masks.get("mask", {}).get(name),
-                masks.get("eroded", {}).get(name),
-            )
-            for index, name in enumerate(names)
-        ]
+        return _merged(
+            {
+                kind: pair_files(images, masks, report=report)
+                for kind, masks in self._references.items()
+            }
+        )
 
-    def _find_references(self, area: Path) -> dict[str, dict[str, Path]]:
-        """The mask folders of the test area by what they hold: ``mask`` (full) and ``eroded``."""
-        references: dict[str, dict[str, Path]] = {}
+    def _find_references(self, area: Path) -> dict[str, list[Path]]:
+        """The masks of the test area by their kind: ``mask`` (full) and ``eroded``."""
+        references: dict[str, list[Path]] = {}
         for folder in self._mask_folders(area):
             try:
-                masks = {path.stem: path for path in list_images(folder)}
+                masks = list_images(folder)
             except MissingDataError:
                 continue
-            kind = "eroded" if self._is_eroded(folder, list(masks.values())) else "mask"
+            kind = "eroded" if self._is_eroded(folder, masks) else "mask"
             references.setdefault(kind, masks)
         if not references:
             raise MissingDataError(f"no masks in {area / f'masks_{self.patch_size}'}")
@@ -255,11 +248,7 @@ class IsprsDataset(DatasetLayout):
     def _cuts(self, split: str) -> dict[str, list[Cut]]:
         """How the tiles of a split were cut, once for each mask folder, as far as it is noted."""
         at_test = split == "test" or (split == "val" and self.validate_on_test)
-        tiles = {
-            "train": {*self.TILES.train} - {*self.val_tiles},
-            "val": {*self.TILES.test} if at_test else {*self.val_tiles},
-            "test": {*self.TILES.test},
-        }[split]
+        tiles = self._tiles(split)
         cuts: dict[str, list[Cut]] = {}
         for folder in self._mask_folders(self.root / ("test" if at_test else "train")):
             for name, cut in read_record(folder).items():
@@ -358,18 +347,13 @@ class IsprsTiles(DatasetLayout):
         suffix = next(
             (s for s in files.image_suffixes if any(name.endswith(s) for name in names)), ""
         )
-        found: dict[str, dict[str, Path]] = {}
+        pairs: dict[str, list[Sample]] = {}
         for folder in mask_folders:
             eroded = folder.name.endswith("_eroded")
-            for pair in pair_tiles(files, images, folder, suffix, eroded, report):
-                if self.tile(pair) in tiles.faulty:
-                    continue
-                kind = "eroded" if eroded else "mask"
-                found.setdefault(pair.name, {"image": pair.image})[kind] = pair.mask
-        samples = [
-            Sample(name, paths["image"], paths.get("mask"), paths.get("eroded"))
-            for name, paths in sorted(found.items())
-        ]
+            found = pair_tiles(files, images, folder, suffix, eroded, report)
+            kind = "eroded" if eroded else "mask"
+            pairs[kind] = [pair for pair in found if self.tile(pair) not in tiles.faulty]
+        samples = _merged(pairs)
         allowed = tiles.test if split == "test" else tiles.train
         strange = sorted({self.tile(s) for s in samples} - {*allowed})
         if strange:
@@ -385,6 +369,16 @@ class IsprsTiles(DatasetLayout):
     def tile(self, sample: Sample) -> str:
         """Id of a tile."""
         return sample.name.removeprefix(self.patches.FILES.prefix)
+
+
+def _merged(pairs: Mapping[str, Sequence[Sample]]) -> list[Sample]:
+    """Pairs of an image with one kind of mask each, as samples with both kinds."""
+    samples: dict[str, Sample] = {}
+    for kind, found in pairs.items():
+        for pair in found:
+            sample = samples.get(pair.name, Sample(pair.name, pair.image, None))
+            samples[pair.name] = sample._replace(**{kind: pair.mask})
+    return [samples[name] for name in sorted(samples)]
 
 
 def pair_tiles(

@@ -170,8 +170,8 @@ class DatasetLayout(ABC):
         """
         return []
 
-    def counts_once(self, split: str) -> bool:
-        """Whether every pixel of the raw dataset is known to be in one sample of a split alone."""
+    def counts_once(self, split: str, samples: Sequence[Sample]) -> bool:
+        """Whether every pixel of the raw dataset is known to be in one of these samples alone."""
         return True
 
     def raw(self) -> DatasetLayout | None:

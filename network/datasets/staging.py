@@ -37,14 +37,26 @@ def staged(
     for folder, target in zip(folders, targets, strict=True):
         if target in read:
             raise ConfigError(f"{folder} is read from; write to another folder")
-    aside = [staging_folder(target) for target in targets]
-    try:
-        for folder, target in zip(aside, targets, strict=True):
-            remove_abandoned(target)
-            folder.mkdir(parents=True, exist_ok=True)
+    with beside(targets) as aside:
         yield aside
         for source, target in dict(zip(aside, targets, strict=True)).items():
             _publish(source, target, is_stale)
+
+
+@contextmanager
+def beside(targets: Sequence[Path]) -> Iterator[list[Path]]:
+    """Empty folders of this process beside ``targets``; they are gone when the block ends.
+
+    Raises:
+        OutputError: something cannot be written, in the block too.
+    """
+    name = f"{socket.gethostname()}-{os.getpid()}.partial"
+    aside = [target.with_name(f".{target.name}.{name}") for target in targets]
+    try:
+        for folder, target in zip(aside, targets, strict=True):
+            _remove_abandoned(target)
+            folder.mkdir(parents=True, exist_ok=True)
+        yield aside
     except UserError:
         raise
     except OSError as error:
@@ -54,12 +66,7 @@ def staged(
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def staging_folder(target: Path) -> Path:
-    """The folder beside ``target`` in which this process prepares it."""
-    return target.with_name(f".{target.name}.{socket.gethostname()}-{os.getpid()}.partial")
-
-
-def remove_abandoned(target: Path) -> None:
+def _remove_abandoned(target: Path) -> None:
     """Remove what processes of this machine that were killed left beside ``target``."""
     prefix = f".{target.name}.{socket.gethostname()}-"
     for path in target.parent.glob(f"{prefix}*.partial"):

@@ -85,8 +85,7 @@ def survey(layout: DatasetLayout) -> Survey:
     published = {} if raw is None else _survey_stage(raw, "as published", False, found)
     prepared = _survey_stage(layout, "for training", True, found)
     for split in prepared.keys() & published.keys():
-        if layout.counts_once(split):
-            _compare(split, published[split], prepared[split], layout, found)
+        _compare(split, published[split], prepared[split], layout, found)
     return found
 
 
@@ -102,7 +101,8 @@ def _survey_stage(
         found: takes what is found.
 
     Returns:
-        by split: pixels of each class by tile and kind of mask.
+        by split: pixels of each class by tile and kind of mask; without the splits in which pixels
+        may be in several samples.
     """
     counts: dict[str, dict[tuple[str, str], np.ndarray]] = {}
     columns: list[Column] = []
@@ -127,7 +127,8 @@ def _survey_stage(
             found.notes += result.notes
             if result.digest is not None:
                 seen[result.digest].append((split, sample.name))
-        counts[split] = _tile_counts(layout, samples, results)
+        if layout.counts_once(split, samples):
+            counts[split] = _tile_counts(layout, samples, results)
         tiles = len({layout.tile(sample) for sample in samples})
         columns += _columns(layout, split, tiles, results)
     _check_splits(layout, title, samples_of, seen, found)
