@@ -20,12 +20,12 @@ def run() -> list[Row]:
     image = torch.randn(1, 3, SIDE, SIDE, device=device).to(memory_format=torch.channels_last)
     steps = {f"step, {n} classes": training_step(net, image, n) for n, net in nets.items()}
     net = nets[7]
-    calls = steps | {
-        "backbone, forward and backward": backbone_step(net, image),
+    training = steps | {"backbone, forward and backward": backbone_step(net, image)}
+    testing = {
         "inference": inference(net, image),
         "backbone, forward": inference(net.encoder.backbone, image),
     }
-    found = compare(calls)
+    found = compare(training) | compare(testing)
     rows = [Row(name, measured.seconds, "s") for name, measured in found.items()]
     rows += [Row(f"{name}, added memory", megabytes(m.added), "MB") for name, m in found.items()]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 
 import torch
 
@@ -49,12 +50,28 @@ def keep_freed_memory() -> None:
     Given back to the system after every layer, it costs as many page faults as arithmetic. Without
     effect where the library is not glibc.
     """
+    mallopt = _of_glibc("mallopt")
+    if mallopt:
+        mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+        mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
+
+
+def release_freed_memory() -> None:
+    """Give back what ``keep_freed_memory`` kept; to be called now and then.
+
+    glibc does not find every freed block again when it aligns the next one, so that what is kept
+    grows with the number of images.
+    """
+    trim = _of_glibc("malloc_trim")
+    if trim:
+        trim(0)
+
+
+def _of_glibc(name: str) -> Callable[..., int] | None:
     try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return
-    mallopt(_M_MMAP_THRESHOLD, 1 << 30)
-    mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
+        return getattr(ctypes.CDLL(None), name)
+    except (OSError, AttributeError, TypeError):
+        return None
 
 
 def choose_precision(precision: str, device: torch.device) -> str:

@@ -10,8 +10,11 @@ import ttach
 from torch import Tensor, nn
 
 from network.datasets.catalog import PLAIN, Augmentation
-from network.devices import AUTOCAST_DTYPES
+from network.devices import AUTOCAST_DTYPES, release_freed_memory
 from network.models.bicor import MIN_SIZE
+
+RUNS_PER_RELEASE = 8
+"""Runs of the network on a CPU after which freed memory goes back to the system."""
 
 
 class Predictor:
@@ -36,6 +39,7 @@ class Predictor:
         self.passes = _passes(augmentation)
         self.min_size = math.ceil(MIN_SIZE / min(1.0, *augmentation.scales))
         self.dtype = AUTOCAST_DTYPES[precision]
+        self.runs = 0
 
     @torch.inference_mode()
     def __call__(self, image: Tensor) -> Tensor:
@@ -56,6 +60,9 @@ class Predictor:
         return total[..., :height, :width] / len(self.passes)
 
     def _probabilities(self, image: Tensor) -> Tensor:
+        self.runs += 1
+        if self.device.type == "cpu" and self.runs % RUNS_PER_RELEASE == 0:
+            release_freed_memory()
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
             logits = self.net(image).logits
         return logits.float().softmax(dim=1)
