@@ -1,6 +1,8 @@
-# make demo   draw data, split, train, test; looks at fig_results/demo/bicor
-# make test   the tests
-# make lint   ruff
+# make demo      draw data, split, train, test, figures and report: see fig_results/demo
+# make test      the tests
+# make lint      ruff
+# make browser   Chromium, for the tests of the report
+# make figures   the pictures of the README, from the demo
 # Each sets up what it needs in .venv, once.
 
 PYTHON ?= python3
@@ -8,9 +10,11 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 DEMO := data/demo
-OUT := fig_results/demo/bicor
+CONFIG := config/demo/bicor.py
+OUT := fig_results/demo
+PATCH := top_mosaic_09cm_area4_0_0
 
-.PHONY: demo test lint setup clean
+.PHONY: demo figures test lint browser setup clean
 
 setup: $(READY)
 
@@ -25,14 +29,24 @@ demo: $(READY)
 	$(RUN) tools/make_demo_data.py --output $(DEMO) --size 768 896 --train-tiles 14 --test-tiles 3
 	$(RUN) tools/vaihingen_patch_split.py --img-dir $(DEMO)/train_images --mask-dir $(DEMO)/train_masks --output-img-dir $(DEMO)/train/images_512 --output-mask-dir $(DEMO)/train/masks_512 --mode train --split-size 512 --stride 512
 	$(RUN) tools/vaihingen_patch_split.py --img-dir $(DEMO)/test_images --mask-dir $(DEMO)/test_masks --output-img-dir $(DEMO)/test/images_512 --output-mask-dir $(DEMO)/test/masks_512 --mode val --split-size 512 --stride 512
-	$(RUN) train.py -c config/demo/bicor.py
-	$(RUN) test.py -c config/demo/bicor.py -o $(OUT) -t lr --rgb
+	$(RUN) train.py -c $(CONFIG)
+	$(RUN) test.py -c $(CONFIG) -o $(OUT)/bicor -t lr --rgb
+	$(RUN) tools/heatmaps.py -c $(CONFIG) -o $(OUT)/heatmaps --images $(PATCH)
+	$(RUN) tools/embeddings.py -c $(CONFIG) -o $(OUT)/embeddings
+	$(RUN) tools/curves.py lightning_logs/demo/bicor -o $(OUT)/curves
+	$(RUN) tools/report.py $(OUT)/bicor
 	@echo
+	@echo "Report, to be opened in a browser:     $(OUT)/bicor/report.html"
+	@echo "Class heatmaps over an image:          $(OUT)/heatmaps/$(PATCH).png"
+	@echo "Class embeddings, losses and scores:   $(OUT)/embeddings/embeddings.png, $(OUT)/curves.png"
 	@echo "Tiles that were held out for the test: $(DEMO)/test_images (drawn), $(DEMO)/test_masks"
-	@echo "Predicted masks in colors:             $(OUT)/masks_rgb"
-	@echo "Scores, confusion matrix, settings:    $(OUT)/results.json"
+	@echo "Predicted masks in colors:             $(OUT)/bicor/masks_rgb"
+	@echo "Scores, confusion matrix, settings:    $(OUT)/bicor/results.json, images.csv"
 	@echo "Losses and scores of every epoch:      lightning_logs/demo/bicor"
-	@echo "Checkpoints and the run's record:      model_weights/demo/bicor"
+	@echo "Checkpoints, samples, the run's record: model_weights/demo/bicor"
+
+figures: demo browser
+	$(RUN) docs/figures/collect.py --demo $(OUT) --image $(PATCH)
 
 test: $(READY)
 	$(RUN) -m pytest
@@ -40,6 +54,11 @@ test: $(READY)
 lint: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+
+browser: $(READY)
+	@command -v chromium chromium-browser google-chrome > /dev/null \
+		|| { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } \
+		|| $(RUN) -m playwright install --with-deps chromium
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache

@@ -5,35 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from network.checkpoints import BEST, file_hash, find_checkpoint, load_network, run_folder
+from network.checkpoints import file_hash
 from network.datasets.catalog import DatasetSpec
 from network.datasets.files import write_json
 from network.datasets.segmentation import DatasetLayout, Sample, listed
-from network.devices import choose_precision, prepare_device
 from network.errors import ConfigError
 from network.experiment import Experiment
+from network.image_scores import IMAGE_SCORES, Variant, write_image_scores
 from network.mask_writer import MaskWriter
-from network.metrics import Confusion, Scores, score_table
+from network.metrics import Scores, count_pixels, score_table
 from network.output_folder import RESULTS, check_output, replaced_outputs
 from network.prediction import Predictor
 from network.provenance import provenance
+from network.trained import Trained
 
 TTA_NAMES = ("none", "lr", "d4")
 MASK_KINDS = {"eroded": "eroded", "mask": "full"}
 """Keys of a batch that hold masks to score against, and how tables and results call them."""
-
-
-class Variant(NamedTuple):
-    """What a score was counted with: kind of masks, name of the test-time augmentation."""
-
-    masks: str
-    tta: str
 
 
 def score(
@@ -41,7 +35,7 @@ def score(
     batches: Iterable[dict],
     spec: DatasetSpec,
     writer: MaskWriter,
-) -> tuple[dict[Variant, Tensor], int]:
+) -> tuple[dict[Variant, Tensor], list[str]]:
     """Predict, save and count batches with normalised ``image``, ``name`` and masks.
 
     Args:
@@ -51,24 +45,22 @@ def score(
         writer: takes the masks.
 
     Returns:
-        confusion matrices int64 [N, N] by variant, and the number of images.
+        confusion matrices int64 [images, N, N] by variant, and the names of the images.
     """
-    confusions: dict[Variant, Confusion] = {}
-    images = 0
+    counts: dict[Variant, list[Tensor]] = {}
+    names: list[str] = []
     for batch in batches:
-        images += len(batch["name"])
+        names += batch["name"]
         for tta, predict in predictors.items():
             predicted = predict(batch["image"]).argmax(dim=1)
             if tta == next(iter(predictors)):
                 for name, mask in zip(batch["name"], predicted.to(torch.uint8), strict=True):
                     writer.write(name, mask)
             for key in MASK_KINDS.keys() & batch.keys():
-                variant = Variant(MASK_KINDS[key], tta)
-                if variant not in confusions:
-                    confusions[variant] = Confusion(spec).to(predict.device)
-                confusions[variant].update(predicted, batch[key])
+                found = count_pixels(predicted, batch[key], spec.num_classes, spec.ignore_index)
+                counts.setdefault(Variant(MASK_KINDS[key], tta), []).append(found)
     wanted = [Variant(kind, tta) for kind in MASK_KINDS.values() for tta in predictors]
-    return {v: confusions[v].compute().cpu() for v in wanted if v in confusions}, images
+    return {v: torch.cat(counts[v]).cpu() for v in wanted if v in counts}, names
 
 
 def test(
@@ -102,44 +94,30 @@ def test(
         raise ConfigError("--compare-tta compares with -t lr or -t d4; add one of them")
     output = Path(output)
     check_output(output)
-    device = prepare_device(experiment.accelerator)
-    precision = choose_precision(experiment.precision, device)
-    layout = experiment.build_dataset()
-    spec = layout.spec
-    if checkpoint is None:
-        checkpoint = find_checkpoint(
-            run_folder(spec.name, experiment.name),
-            BEST,
-            "train first (python train.py -c CONFIG), or name one by --ckpt",
-        )
-    net, stored = load_network(experiment, spec, checkpoint)
-    data = experiment.build_data(layout)
-    data.setup("test" if split == "test" else "validate")
-    samples = (data.test if split == "test" else data.val).samples
-    loader = data.test_dataloader() if split == "test" else data.val_dataloader()
+    trained = Trained.open(experiment, checkpoint)
+    layout, spec = trained.layout, trained.spec
+    dataset = trained.dataset(split)
+    samples = dataset.samples
     experiment.check(layout, samples)
-    splits = _splits(layout, split, samples, stored.get("protocol"))
-    for note in _notes(splits, spec, split):
+    splits = _splits(layout, split, samples, trained.stored.get("protocol"))
+    for note in notes(splits, spec.name, split):
         print(f"note: {note}")
 
     names = [tta, "none"] if compare_tta else [tta]
     predictors = {
-        name: Predictor(net, spec.augmentation(name), device, precision) for name in names
+        name: Predictor(trained.net, spec.augmentation(name), trained.device, trained.precision)
+        for name in names
     }
-    batches = tqdm(
-        (data.on_after_batch_transfer(_to_device(batch, device)) for batch in loader),
-        total=len(loader),
-        desc="testing",
-        unit="batch",
-    )
+    batches = tqdm(trained.batches(dataset), desc="testing", unit="batch")
     with replaced_outputs(output) as aside:
         with MaskWriter(aside, spec, rgb) as writer:
-            confusions, images = score(predictors, batches, spec, writer)
-        scores = {variant: Scores.of(counts, spec) for variant, counts in confusions.items()}
+            counts, images = score(predictors, batches, spec, writer)
+        confusions = {variant: found.sum(dim=0) for variant, found in counts.items()}
+        scores = {variant: Scores.of(found, spec) for variant, found in confusions.items()}
         results = {
             "dataset": spec.name,
             "split": split,
-            "images": images,
+            "images": len(images),
             **_recorded_scores(scores, confusions, spec),
             "splits": splits,
             "tta": {
@@ -147,17 +125,18 @@ def test(
                 for name, predict in predictors.items()
             },
             "checkpoint": {
-                "path": str(checkpoint),
-                "sha256": file_hash(checkpoint),
-                "epoch": stored["epoch"] + 1 if "epoch" in stored else None,
+                "path": str(trained.checkpoint),
+                "sha256": file_hash(trained.checkpoint),
+                "epoch": trained.stored["epoch"] + 1 if "epoch" in trained.stored else None,
             },
-            "precision": precision,
+            "precision": trained.precision,
         }
-        write_json(aside / RESULTS, results | provenance(experiment, device))
+        write_image_scores(aside / IMAGE_SCORES, images, counts, spec)
+        write_json(aside / RESULTS, results | provenance(experiment, trained.device))
     if scores:
         columns = {f"{kind} masks, TTA {name}": found for (kind, name), found in scores.items()}
         print(score_table(columns, spec, f"{spec.name}, {split}"))
-    print(f"masks and {RESULTS} in {output}")
+    print(f"masks, {RESULTS} and {IMAGE_SCORES} in {output}")
     return samples
 
 
@@ -170,6 +149,7 @@ def _recorded_scores(
             for variant, found in scores.items()
         ],
         "scored_classes": [spec.classes[index] for index in spec.scored],
+        "palette": dict(zip(spec.classes, spec.palette, strict=True)),
         "confusion": {"rows": "truth", "columns": "prediction"},
     }
 
@@ -193,29 +173,23 @@ def _splits(
     }
 
 
-def _notes(splits: dict[str, Any], spec: DatasetSpec, split: str) -> list[str]:
-    notes = []
+def notes(splits: dict[str, Any], dataset: str, split: str) -> list[str]:
+    """What a reader of the scores must know, from the ``splits`` of ``results.json``."""
+    found = []
     if splits["images_of_training"]:
-        notes.append(
+        found.append(
             f"the network was trained on {splits['images_of_training']} of these images; their "
             "scores say nothing about others"
         )
     if splits["images_of_validation"] and split == "test":
-        notes.append(
+        found.append(
             f"{splits['images_of_validation']} of these images also chose the best checkpoint"
         )
     if any(cut["stride"] < cut["size"] for cut in splits["patches"]):
-        notes.append("these patches overlap, so that pixels count several times")
+        found.append("these patches overlap, so that pixels count several times")
     if splits["missing"]:
-        notes.append(
-            f"of the official {split} split of {spec.name} are missing: "
+        found.append(
+            f"of the official {split} split of {dataset} are missing: "
             f"{listed(splits['missing'])}; scores do not compare with published ones"
         )
-    return notes
-
-
-def _to_device(batch: dict, device: torch.device) -> dict:
-    return {
-        key: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
-        for key, value in batch.items()
-    }
+    return found

@@ -32,6 +32,7 @@ from network.errors import ConfigError
 from network.losses import BiCoRLoss
 
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
+LOGGERS = ("csv", "tensorboard", "wandb")
 BUILDERS = {"dataset", "net", "loss", "transform"}
 
 
@@ -64,6 +65,9 @@ class Experiment:
         precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``; ``auto`` is bf16-mixed on CUDA and
             32-true on a CPU, ``bf16-where-native`` is bf16-mixed on any device that is fast at it.
         compile: run the network through torch.compile.
+        logger: ``csv``, or ``tensorboard`` or ``wandb`` beside it.
+        sample_every: epochs between pictures of sample predictions; 0 draws none.
+        sample_images: validation images on them.
         check_data: decode every image and mask before training or testing; without it only
             names and sizes are checked, and a truncated image may be taken for a gray one.
     """
@@ -95,6 +99,9 @@ class Experiment:
     strategy: str = "auto"
     precision: str = "auto"
     compile: bool = False
+    logger: str = "csv"
+    sample_every: int = 5
+    sample_images: int = 4
     check_data: bool = True
 
     config_path: Path = field(default=Path(), metadata={"setting": False})
@@ -215,6 +222,8 @@ class Experiment:
             "weight_decay": 0,
             "warmup_epoch": 0,
             "num_nodes": 1,
+            "sample_every": 0,
+            "sample_images": 1,
         }
         for name, least in at_least.items():
             if not getattr(self, name) >= least:
@@ -228,8 +237,9 @@ class Experiment:
                 f"val_every={self.val_every}, but max_epoch={self.max_epoch}: no checkpoint would "
                 "ever be the best"
             )
-        if self.accelerator not in ACCELERATORS:
-            raise ConfigError(f"accelerator={self.accelerator!r}: one of {', '.join(ACCELERATORS)}")
+        for name, known in (("accelerator", ACCELERATORS), ("logger", LOGGERS)):
+            if getattr(self, name) not in known:
+                raise ConfigError(f"{name}={getattr(self, name)!r}: one of {', '.join(known)}")
 
 
 def _execute(path: Path, known: Container[str]) -> dict[str, Any]:

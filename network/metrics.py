@@ -27,11 +27,19 @@ class Confusion(MulticlassConfusionMatrix):
 
         Shapes: preds and target integer [B, H, W].
         """
-        pairs = target * self.num_classes + preds
-        pairs = torch.where(target == self.ignore_index, self.num_classes**2, pairs).flatten()
-        counts = self.confmat.new_zeros(self.num_classes**2 + 1)
-        counts.scatter_add_(0, pairs, counts.new_ones(1).expand_as(pairs))
-        self.confmat += counts[:-1].view_as(self.confmat)
+        self.confmat += count_pixels(preds, target, self.num_classes, self.ignore_index).sum(dim=0)
+
+
+def count_pixels(preds: Tensor, target: Tensor, num_classes: int, ignore_index: int) -> Tensor:
+    """A confusion matrix for every image, rows truth, columns prediction.
+
+    Shapes: preds and target integer [B, H, W] -> int64 [B, N, N].
+    """
+    cells = num_classes**2
+    pairs = torch.where(target == ignore_index, cells, target * num_classes + preds).flatten(1)
+    counts = torch.zeros(len(pairs), cells + 1, dtype=torch.int64, device=pairs.device)
+    counts.scatter_add_(1, pairs, counts.new_ones(1, 1).expand_as(pairs))
+    return counts[:, :-1].unflatten(1, (num_classes, num_classes))
 
 
 @dataclass(frozen=True)

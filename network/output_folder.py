@@ -9,9 +9,11 @@ from pathlib import Path
 
 from network.datasets.staging import beside
 from network.errors import OutputError
+from network.image_scores import IMAGE_SCORES
 from network.mask_writer import COLORED_MASKS, MASKS
 
 RESULTS = "results.json"
+REPORT = "report.html"
 
 
 def check_output(folder: Path) -> None:
@@ -34,15 +36,17 @@ def check_output(folder: Path) -> None:
 def replaced_outputs(folder: Path) -> Iterator[Path]:
     """A folder for new masks and results, which replace those of an earlier test at the end.
 
-    Masks of other names go with the earlier ones, so that what lies together belongs together. A
-    fault or an interruption leaves the earlier ones as they were.
+    Masks of other names and the report go with the earlier ones, so that what lies together belongs
+    together. A fault or an interruption leaves the earlier ones as they were.
 
     Raises:
         OutputError: it cannot be written.
     """
     with beside([folder.resolve() / MASKS]) as (aside,):
         yield aside
-        (aside / RESULTS).replace(folder / RESULTS)
+        (folder / REPORT).unlink(missing_ok=True)
+        for name in (RESULTS, IMAGE_SCORES):
+            (aside / name).replace(folder / name)
         for name in (MASKS, COLORED_MASKS):
             if (folder / name).exists():
                 shutil.rmtree(folder / name)

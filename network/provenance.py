@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,13 @@ PACKAGES = (
 
 
 def provenance(experiment: Experiment, device: torch.device) -> dict[str, Any]:
-    """Config, overrides, all settings, seed, versions and commit, as plain values."""
+    """Config, overrides, all settings, seed, date, versions and commit, as plain values."""
     return {
         "config": str(experiment.config_path),
         "overrides": list(experiment.overrides),
         "settings": experiment.settings(),
         "seed": experiment.seed,
+        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version()}
         | {name: _version(name) for name in PACKAGES},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",

@@ -17,7 +17,7 @@ from pytorch_lightning.callbacks import (
     ModelCheckpoint,
     TQDMProgressBar,
 )
-from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
@@ -36,11 +36,13 @@ from network.datasets.segmentation import DatasetLayout, listed
 from network.devices import choose_precision, prepare_device
 from network.errors import ConfigError, OutputError
 from network.experiment import Experiment
+from network.loggers import build_loggers
 from network.provenance import provenance
+from network.samples import SamplePredictions
 from network.training import SegmentationModule
 
-LOGS_ROOT = Path("lightning_logs")
 RECORD = "run.json"
+SAMPLES = "samples"
 
 
 def train(experiment: Experiment, resume: str | None = None) -> Path:
@@ -82,9 +84,19 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     if experiment.compile:
         net.compile()
 
-    trainer = _build_trainer(
-        experiment, spec, device, precision, _checkpointing(folder, experiment, mode)
-    )
+    callbacks = _checkpointing(folder, experiment, mode)
+    if experiment.sample_every:
+        callbacks.append(
+            SamplePredictions(
+                folder / SAMPLES,
+                spec,
+                precision,
+                experiment.sample_every,
+                experiment.sample_images,
+            )
+        )
+    loggers = build_loggers(experiment.logger, f"{spec.name}/{experiment.name}")
+    trainer = _build_trainer(experiment, device, precision, loggers, callbacks)
     if trainer.is_global_zero:
         if checkpoint is None or checkpoint.resolve().parent != folder.resolve():
             _move_aside(folder)
@@ -162,10 +174,10 @@ def _monitor_mode(monitor: str, spec: DatasetSpec, terms: list[str]) -> str:
 
 def _build_trainer(
     experiment: Experiment,
-    spec: DatasetSpec,
     device: torch.device,
     precision: str,
-    checkpointing: list[Callback],
+    loggers: list[Logger],
+    callbacks: list[Callback],
 ) -> pl.Trainer:
     try:
         return pl.Trainer(
@@ -182,9 +194,9 @@ def _build_trainer(
             use_distributed_sampler=False,
             log_every_n_steps=10,
             enable_model_summary=False,
-            logger=CSVLogger(LOGS_ROOT, name=f"{spec.name}/{experiment.name}"),
+            logger=loggers,
             callbacks=[
-                *checkpointing,
+                *callbacks,
                 LearningRateMonitor("epoch"),
                 TQDMProgressBar(_refresh_rate()),
             ],

@@ -123,3 +123,8 @@ def trained(folder_template, tmp_path_factory):
     shutil.copytree(folder_template, root)
     result = succeed(root, "train.py", "-c", "bicor.py")
     return root, result
+
+
+def pytest_collection_modifyitems(items):
+    """The longest file first, so that the parallel processes end together."""
+    items.sort(key=lambda item: item.path.name != "test_publishers.py")

@@ -143,7 +143,8 @@ def test_an_output_folder_holds_one_test(root):
         assert run_here(root, *test, *options).status == 0
         assert sorted(path.stem for path in (root / "out/masks").rglob("*.png")) == masks
         assert (root / "out/masks_rgb").exists() == colored
-    assert sorted(path.name for path in (root / "out").iterdir()) == ["masks", "results.json"]
+    names = ["images.csv", "masks", "results.json"]
+    assert sorted(path.name for path in (root / "out").iterdir()) == names
     arguments = (*layout.arguments, "-o", "mine")
     (root / "mine/masks").mkdir(parents=True)
     (root / "mine/masks/0.png").write_bytes(b"of the user")

@@ -75,7 +75,8 @@ def test_patches_put_together_are_the_tile(demo):
 def test_training_leaves_checkpoints_a_record_and_a_log(demo, demo_run):
     training, _ = demo_run
     folder = demo / "model_weights/demo/bicor"
-    assert sorted(p.name for p in folder.iterdir()) == ["best.ckpt", "last.ckpt", "run.json"]
+    names = ["best.ckpt", "last.ckpt", "run.json", "samples"]
+    assert sorted(p.name for p in folder.iterdir()) == names
     record = json.loads((folder / "run.json").read_text())
     assert record["overrides"] == list(TINY)
     assert "max_epoch" in record["config_text"]
@@ -217,4 +218,4 @@ def test_own_images_are_tested_whole(trained):
         "scene_005_val.png",
     ]
     assert cv2.imread(str(root / "out/masks/scene_001_val.png")).shape == (96, 112, 3)
-    assert "masks and results.json in out" in result.out
+    assert "masks, results.json and images.csv in out" in result.out

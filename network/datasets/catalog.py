@@ -63,6 +63,11 @@ class DatasetSpec:
         """Indices of the classes that enter the means."""
         return tuple(i for i, name in enumerate(self.classes) if name not in self.unscored)
 
+    @property
+    def ignore_color(self) -> Color:
+        """What ignored pixels are painted in: the first of ``ignore_colors``, or black."""
+        return self.ignore_colors[0] if self.ignore_colors else (0, 0, 0)
+
     def augmentation(self, name: str) -> Augmentation:
         """The passes behind a value of ``-t``: ``none``, ``lr`` or ``d4``."""
         return {"none": PLAIN, "lr": FLIPS, "d4": self.d4}[name]

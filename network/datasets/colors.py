@@ -33,14 +33,13 @@ def encode_colors(rgb: np.ndarray, spec: DatasetSpec) -> np.ndarray:
 
 
 def decode_colors(index_mask: np.ndarray, spec: DatasetSpec) -> np.ndarray:
-    """Paint class indices in the colors of the dataset, ignored pixels in its first ignore color.
+    """Paint class indices in the colors of the dataset, ignored pixels in its ``ignore_color``.
 
     Shapes: index_mask integer [H, W] -> RGB uint8 [H, W, 3].
     """
     colors = np.zeros((256, 3), np.uint8)
     colors[: spec.num_classes] = spec.palette
-    if spec.ignore_colors:
-        colors[spec.ignore_index] = spec.ignore_colors[0]
+    colors[spec.ignore_index] = spec.ignore_color
     return colors[index_mask]
 
 

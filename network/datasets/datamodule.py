@@ -98,13 +98,10 @@ class SegmentationDataModule(pl.LightningDataModule):
         self.std = torch.tensor(layout.spec.std).view(-1, 1, 1) * 255
 
     def setup(self, stage: str) -> None:
-        """List the samples of the splits that the stage needs (``fit``, ``validate``, ``test``)."""
+        """List the samples of the splits that training needs (stage ``fit`` or ``validate``)."""
         if stage == "fit":
             self.train = SegmentationDataset(self.layout, "train", self.train_transform)
-        if stage in ("fit", "validate"):
-            self.val = SegmentationDataset(self.layout, "val")
-        if stage == "test":
-            self.test = SegmentationDataset(self.layout, "test")
+        self.val = SegmentationDataset(self.layout, "val")
 
     def check_batches(self) -> None:
         """Refuse batches that cannot be put together.
@@ -132,11 +129,11 @@ class SegmentationDataModule(pl.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader:
         """Every validation sample once."""
-        return self._loader(self.val, ShareSampler(len(self.val)), self.val_batch_size)
+        return self.whole_images(self.val)
 
-    def test_dataloader(self) -> DataLoader:
-        """Every test sample once."""
-        return self._loader(self.test, ShareSampler(len(self.test)), self.val_batch_size)
+    def whole_images(self, dataset: SegmentationDataset) -> DataLoader:
+        """Every sample of a dataset once, in order."""
+        return self._loader(dataset, ShareSampler(len(dataset)), self.val_batch_size)
 
     def on_after_batch_transfer(self, batch: dict, dataloader_idx: int = 0) -> dict:
         """Normalise images and widen masks, on the device.

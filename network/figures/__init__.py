@@ -1,0 +1,1 @@
+"""Pictures of what a network has learned and how it was trained."""

@@ -1,0 +1,36 @@
+"""Losses and scores of one or several runs over their epochs, as a figure."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from network.cli import reports_faults
+from network.figures.curves import curve_figure, read_log
+from network.figures.style import save_figure
+
+
+@reports_faults
+def main() -> None:
+    """Read the command line and the logs, draw."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="log folder of a run (its newest training), a version_N in it, or a metrics.csv",
+    )
+    parser.add_argument(
+        "-o", "--output", default="fig_results/curves", help="path without suffix: .png and .pdf"
+    )
+    args = parser.parse_args()
+    logs = [read_log(run) for run in args.runs]
+    files = save_figure(curve_figure(logs), Path(args.output))
+    print(f"{len(logs)} runs in {files[0]} and {files[1]}")
+
+
+if __name__ == "__main__":
+    main()

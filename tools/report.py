@@ -1,0 +1,49 @@
+"""One HTML page of a test: scores, protocol, confusion, and a viewer with the class heatmaps."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from network.cli import reports_faults
+from network.datasets.files import replacing
+from network.errors import ConfigError
+from network.output_folder import REPORT
+from network.report.contents import open_tested, read_results, report_contents
+from network.report.page import render_page
+
+
+@reports_faults
+def main() -> None:
+    """Read the command line and the results, look into the network, write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", type=Path, metavar="RESULTS_DIR", help="the -o of a test")
+    parser.add_argument(
+        "-o", "--output", type=Path, help=f"HTML file (default: {REPORT} in RESULTS_DIR)"
+    )
+    parser.add_argument("--ckpt", help="the tested checkpoint, if it was moved")
+    parser.add_argument("--images", type=int, default=40, help="in the viewer (default: 40)")
+    parser.add_argument(
+        "--side", type=int, default=512, help="longest side of their previews (default: 512)"
+    )
+    parser.add_argument(
+        "--scores-only", action="store_true", help="no viewer; needs neither network nor images"
+    )
+    args = parser.parse_args()
+    if args.images < 1 or args.side < 16:
+        raise ConfigError("--images: at least 1; --side: at least 16")
+    results = read_results(args.results)
+    trained = None if args.scores_only else open_tested(results, args.ckpt)
+    contents = report_contents(args.results, results, trained, args.images, args.side)
+    page = render_page(contents).encode()
+    output = args.output or args.results / REPORT
+    with replacing(output) as temporary:
+        temporary.write_bytes(page)
+    print(f"{output} ({len(page) / 1e6:.1f} MB); {contents['previews']}")
+
+
+if __name__ == "__main__":
+    main()
