@@ -24,7 +24,7 @@ warnings.filterwarnings("ignore", module="PIL.TiffImagePlugin")  # a damaged fil
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp")
 
 _COMMENT = "Comment"
-_QUICK_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 3, cv2.IMWRITE_PNG_STRATEGY, 0]
+_QUICK_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 7, cv2.IMWRITE_PNG_STRATEGY, 0]
 """Masks of indices do not gain by PNG's filters, and without them are decoded twice as fast."""
 if hasattr(cv2, "IMWRITE_PNG_FILTER"):
     _QUICK_PNG += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
