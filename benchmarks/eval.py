@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import torch
 
-from benchmarks.measuring import Row, compare
+from benchmarks.measuring import Row, compare, run_alone
 from benchmarks.model import inference, network
 from network.datasets.catalog import VAIHINGEN
 from network.datasets.colors import decode_colors
@@ -19,7 +16,6 @@ from network.datasets.files import write_image
 from network.metrics import Confusion
 from network.models import BiCoR
 
-ROOT = Path(__file__).resolve().parents[1]
 SIDE = 1024
 NUMBERS = (10, 100)
 CONFIG = """
@@ -77,14 +73,4 @@ def peak_of_test(number: int) -> int:
         stored = {f"net.{key}": value for key, value in weights.items()}
         torch.save({"state_dict": stored}, folder / "net.ckpt")
         arguments = ["-c", "bicor.py", "-o", "out", "--ckpt", "net.ckpt", "--rgb"]
-        with subprocess.Popen(
-            [sys.executable, str(ROOT / "test.py"), *arguments],
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as process:
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise RuntimeError(f"test.py ended with {process.returncode}")
-        return usage.ru_maxrss * 1024
+        return run_alone(folder, "test.py", *arguments).peak

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import NamedTuple
 
 import torch
 
+_ROOT = Path(__file__).resolve().parents[1]
 _RESET_PEAK = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
 
@@ -83,6 +87,33 @@ def added_memory(call: Callable[[], object]) -> int | None:
     before = _resident("VmRSS")
     call()
     return _resident("VmHWM") - before
+
+
+class Alone(NamedTuple):
+    """Seconds of a script, and the most bytes that its process held."""
+
+    seconds: float
+    peak: int
+
+
+def run_alone(folder: Path, script: str, *arguments: str) -> Alone:
+    """Run a script of the repository in a folder, in a process of its own.
+
+    Raises:
+        RuntimeError: it ended with a fault.
+    """
+    start = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, str(_ROOT / script), *arguments],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{script} ended with {process.returncode}")
+    return Alone(time.perf_counter() - start, usage.ru_maxrss * 1024)
 
 
 def table(rows: list[Row]) -> str:

@@ -1,4 +1,4 @@
-"""Measure speed and memory: python benchmarks/run.py [model|hbis|data|split|eval|scaling]."""
+"""Measure speed and memory: python benchmarks/run.py [NAME ...]."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import torch
 from benchmarks.measuring import table
 from network.devices import keep_freed_memory
 
-BENCHMARKS = ("model", "hbis", "data", "split", "eval", "scaling")
+BENCHMARKS = ("model", "hbis", "data", "split", "eval", "scaling", "scenes")
 
 
 def main() -> None:

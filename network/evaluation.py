@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,16 +12,20 @@ from tqdm import tqdm
 
 from network.checkpoints import file_hash
 from network.datasets.catalog import DatasetSpec
+from network.datasets.checks import check_contents
 from network.datasets.files import write_json
-from network.datasets.segmentation import DatasetLayout, Sample, listed
-from network.errors import ConfigError
+from network.datasets.segmentation import DatasetLayout, Sample
+from network.errors import ConfigError, MissingDataError
 from network.experiment import Experiment
-from network.image_scores import IMAGE_SCORES, Variant, write_image_scores
+from network.image_scores import IMAGE_SCORES, Counts, Variant, write_image_scores
 from network.mask_writer import MaskWriter
 from network.metrics import Scores, count_pixels, score_table
-from network.output_folder import RESULTS, check_output, replaced_outputs
+from network.output_folder import RESULTS, SCENES, check_output, replaced_outputs
 from network.prediction import Predictor
 from network.provenance import provenance
+from network.results import notes, recorded_scores, recorded_splits
+from network.scene_prediction import predict_tile
+from network.scenes import DEFAULT_OVERLAP, DEFAULT_WINDOW
 from network.trained import Trained
 
 TTA_NAMES = ("none", "lr", "d4")
@@ -35,7 +38,8 @@ def score(
     batches: Iterable[dict],
     spec: DatasetSpec,
     writer: MaskWriter,
-) -> tuple[dict[Variant, Tensor], list[str]]:
+    unit: str = "images",
+) -> dict[Variant, Counts]:
     """Predict, save and count batches with normalised ``image``, ``name`` and masks.
 
     Args:
@@ -43,12 +47,13 @@ def score(
         batches: with the masks of ``MASK_KINDS`` that there are, none of them for no label.
         spec: of the dataset.
         writer: takes the masks.
+        unit: ``images`` or ``patches``.
 
     Returns:
-        confusion matrices int64 [images, N, N] by variant, and the names of the images.
+        by variant; nothing where there are no labels.
     """
-    counts: dict[Variant, list[Tensor]] = {}
     names: list[str] = []
+    counts: dict[Variant, list[Tensor]] = {}
     for batch in batches:
         names += batch["name"]
         for tta, predict in predictors.items():
@@ -58,9 +63,9 @@ def score(
                     writer.write(name, mask)
             for key in MASK_KINDS.keys() & batch.keys():
                 found = count_pixels(predicted, batch[key], spec.num_classes, spec.ignore_index)
-                counts.setdefault(Variant(MASK_KINDS[key], tta), []).append(found)
-    wanted = [Variant(kind, tta) for kind in MASK_KINDS.values() for tta in predictors]
-    return {v: torch.cat(counts[v]).cpu() for v in wanted if v in counts}, names
+                counts.setdefault(Variant(MASK_KINDS[key], tta, unit), []).append(found)
+    wanted = [Variant(kind, tta, unit) for kind in MASK_KINDS.values() for tta in predictors]
+    return {v: Counts(names, torch.cat(counts[v]).cpu()) for v in wanted if v in counts}
 
 
 def test(
@@ -71,6 +76,7 @@ def test(
     checkpoint: str | Path | None = None,
     split: str = "test",
     compare_tta: bool = False,
+    scenes: bool = False,
 ) -> list[Sample]:
     """Score a trained network on a split, save its masks and ``results.json``, print the scores.
 
@@ -84,6 +90,7 @@ def test(
         checkpoint: path; without it, the run's best.
         split: ``test`` or ``val``.
         compare_tta: also score without test-time augmentation.
+        scenes: also score the publisher's whole tiles, predicted in blended windows.
 
     Returns:
         the samples of the split.
@@ -99,7 +106,9 @@ def test(
     dataset = trained.dataset(split)
     samples = dataset.samples
     experiment.check(layout, samples)
-    splits = _splits(layout, split, samples, trained.stored.get("protocol"))
+    unit = "patches" if layout.patches(split) else "images"
+    tiles = _raw_tiles(layout, split) if scenes else []
+    splits = recorded_splits(layout, split, samples, trained.stored.get("protocol"))
     for note in notes(splits, spec.name, split):
         print(f"note: {note}")
 
@@ -111,15 +120,20 @@ def test(
     batches = tqdm(trained.batches(dataset), desc="testing", unit="batch")
     with replaced_outputs(output) as aside:
         with MaskWriter(aside, spec, rgb) as writer:
-            counts, images = score(predictors, batches, spec, writer)
-        confusions = {variant: found.sum(dim=0) for variant, found in counts.items()}
-        scores = {variant: Scores.of(found, spec) for variant, found in confusions.items()}
+            counts = score(predictors, batches, spec, writer, unit)
+        if tiles:
+            with MaskWriter(aside / SCENES, spec, rgb) as writer:
+                counts |= score_scenes(trained, predictors, layout.raw(), tiles, writer)
+        scores = {
+            variant: Scores.of(found.matrices.sum(dim=0), spec) for variant, found in counts.items()
+        }
         results = {
             "dataset": spec.name,
             "split": split,
-            "images": len(images),
-            **_recorded_scores(scores, confusions, spec),
+            "images": len(samples),
+            **recorded_scores(scores, counts, spec),
             "splits": splits,
+            "scenes": {"window": DEFAULT_WINDOW, "overlap": DEFAULT_OVERLAP} if tiles else None,
             "tta": {
                 name: {"passes": len(predict.passes)} | asdict(spec.augmentation(name))
                 for name, predict in predictors.items()
@@ -131,65 +145,71 @@ def test(
             },
             "precision": trained.precision,
         }
-        write_image_scores(aside / IMAGE_SCORES, images, counts, spec)
+        names = [sample.name for sample in samples]
+        write_image_scores(aside / IMAGE_SCORES, names, counts, spec)
         write_json(aside / RESULTS, results | provenance(experiment, trained.device))
     if scores:
-        columns = {f"{kind} masks, TTA {name}": found for (kind, name), found in scores.items()}
+        columns = {variant.title: found for variant, found in scores.items()}
         print(score_table(columns, spec, f"{spec.name}, {split}"))
     print(f"masks, {RESULTS} and {IMAGE_SCORES} in {output}")
     return samples
 
 
-def _recorded_scores(
-    scores: Mapping[Variant, Scores], confusions: Mapping[Variant, Tensor], spec: DatasetSpec
-) -> dict[str, Any]:
-    return {
-        "scores": [
-            variant._asdict() | found.record(spec) | {"confusion": confusions[variant].tolist()}
-            for variant, found in scores.items()
-        ],
-        "scored_classes": [spec.classes[index] for index in spec.scored],
-        "palette": dict(zip(spec.classes, spec.palette, strict=True)),
-        "confusion": {"rows": "truth", "columns": "prediction"},
-    }
+def score_scenes(
+    trained: Trained,
+    predictors: Mapping[str, Predictor],
+    layout: DatasetLayout,
+    tiles: Sequence[Sample],
+    writer: MaskWriter,
+) -> dict[Variant, Counts]:
+    """Predict whole tiles in blended windows, save and count them.
+
+    Args:
+        trained: the network.
+        predictors: by the name of their augmentation; the first one's masks are saved.
+        layout: of the tiles.
+        tiles: with their masks.
+        writer: takes the masks.
+
+    Returns:
+        by variant.
+    """
+    spec = trained.spec
+    names = [tile.name for tile in tiles]
+    counts: dict[Variant, list[Tensor]] = {}
+    for sample in tqdm(tiles, desc="testing", unit="tile"):
+        masks = {
+            MASK_KINDS[key]: torch.from_numpy(layout.read_mask(path)).long()
+            for key, path in sample.masks.items()
+        }
+        for tta, predictor in predictors.items():
+            predicted = torch.from_numpy(predict_tile(sample.image, trained, predictor))
+            if tta == next(iter(predictors)):
+                writer.write(sample.name, predicted)
+            for kind, mask in masks.items():
+                found = count_pixels(
+                    predicted[None].long(), mask[None], spec.num_classes, spec.ignore_index
+                )
+                counts.setdefault(Variant(kind, tta, SCENES), []).append(found)
+    wanted = [Variant(kind, tta, SCENES) for kind in MASK_KINDS.values() for tta in predictors]
+    return {v: Counts(names, torch.cat(counts[v])) for v in wanted if v in counts}
 
 
-def _splits(
-    layout: DatasetLayout, split: str, samples: list[Sample], protocol: dict[str, Any] | None
-) -> dict[str, Any]:
-    """What the scored images have to do with the official split and with the training."""
-    tiles = [layout.tile(sample) for sample in samples]
-    splits = {
-        "tiles": sorted(set(tiles)),
-        "missing": layout.missing(split, samples),
-        "patches": layout.patches(split),
-    }
-    if protocol is None:
-        return splits | {"rule": None, "images_of_training": None, "images_of_validation": None}
-    return splits | {
-        "rule": protocol["rule"],
-        "images_of_training": sum(tile in protocol["train"] for tile in tiles),
-        "images_of_validation": sum(tile in protocol["val"] for tile in tiles),
-    }
+def _raw_tiles(layout: DatasetLayout, split: str) -> list[Sample]:
+    """The publisher's tiles of the test split.
 
-
-def notes(splits: dict[str, Any], dataset: str, split: str) -> list[str]:
-    """What a reader of the scores must know, from the ``splits`` of ``results.json``."""
-    found = []
-    if splits["images_of_training"]:
-        found.append(
-            f"the network was trained on {splits['images_of_training']} of these images; their "
-            "scores say nothing about others"
-        )
-    if splits["images_of_validation"] and split == "test":
-        found.append(
-            f"{splits['images_of_validation']} of these images also chose the best checkpoint"
-        )
-    if any(cut["stride"] < cut["size"] for cut in splits["patches"]):
-        found.append("these patches overlap, so that pixels count several times")
-    if splits["missing"]:
-        found.append(
-            f"of the official {split} split of {dataset} are missing: "
-            f"{listed(splits['missing'])}; scores do not compare with published ones"
-        )
-    return found
+    Raises:
+        ConfigError: another split, or a dataset without tiles.
+        MissingDataError: the tiles or their masks are not there.
+    """
+    raw = layout.raw()
+    if split != "test" or raw is None or not raw.samples("test"):
+        if split == "test" and layout.patches("test"):
+            raise MissingDataError(
+                "--scenes needs the publisher's tiles: test_images with test_masks or "
+                "test_masks_eroded beside the patches"
+            )
+        raise ConfigError("--scenes scores whole test tiles, of datasets that are cut from such")
+    tiles = raw.samples("test")
+    check_contents(raw, tiles)
+    return tiles

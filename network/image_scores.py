@@ -19,10 +19,31 @@ MEANS = ("mIoU", "mF1", "OA")
 
 
 class Variant(NamedTuple):
-    """What a score was counted with: kind of masks, name of the test-time augmentation."""
+    """What a score was counted with.
+
+    Attributes:
+        masks: ``full`` or ``eroded``.
+        tta: name of the test-time augmentation.
+        unit: what was predicted at a time: ``images``, ``patches`` or ``scenes`` (whole tiles in
+            blended windows).
+    """
 
     masks: str
     tta: str
+    unit: str = "images"
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        unit = "" if self.unit == "images" else f"{self.unit}, "
+        return f"{unit}{self.masks} masks, TTA {self.tta}"
+
+
+class Counts(NamedTuple):
+    """Confusion matrices int64 [images, N, N] of the images of these names."""
+
+    names: list[str]
+    matrices: Tensor
 
 
 class ImageScore(NamedTuple):
@@ -40,14 +61,14 @@ class ImageScore(NamedTuple):
 
 
 def write_image_scores(
-    path: Path, names: Sequence[str], counts: Mapping[Variant, Tensor], spec: DatasetSpec
+    path: Path, names: Sequence[str], counts: Mapping[Variant, Counts], spec: DatasetSpec
 ) -> None:
     """Write a row for every image and variant; without labels, the names alone.
 
     Args:
         path: of the CSV file.
-        names: of the images.
-        counts: confusion matrices [images, N, N] by variant.
+        names: of the images, for where nothing was counted.
+        counts: by variant.
         spec: of the dataset.
 
     Raises:
@@ -59,8 +80,8 @@ def write_image_scores(
         writer.writerow([*head, *(f"IoU {name}" for name in spec.classes)])
         if not counts:
             writer.writerows([name] for name in names)
-        for variant, matrices in counts.items():
-            for name, matrix in zip(names, matrices, strict=True):
+        for variant, found in counts.items():
+            for name, matrix in zip(*found, strict=True):
                 scores = Scores.of(matrix, spec)
                 values = [scores.miou, scores.mf1, scores.oa, *scores.iou.tolist()]
                 cells = ["" if value != value else f"{value:.6f}" for value in values]

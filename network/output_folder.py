@@ -14,17 +14,19 @@ from network.mask_writer import COLORED_MASKS, MASKS
 
 RESULTS = "results.json"
 REPORT = "report.html"
+SCENES = "scenes"
 
 
 def check_output(folder: Path) -> None:
     """Refuse a folder whose masks are not those of an earlier test.
 
     Raises:
-        OutputError: it has ``masks`` or ``masks_rgb`` but no ``results.json``, or is no folder.
+        OutputError: it has ``masks``, ``masks_rgb`` or ``scenes`` but no ``results.json``, or is no
+            folder.
     """
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"cannot write to {folder}: it is a file")
-    for name in (MASKS, COLORED_MASKS):
+    for name in (MASKS, COLORED_MASKS, SCENES):
         if (folder / name).exists() and not (folder / RESULTS).is_file():
             raise OutputError(
                 f"{folder / name} is not from a test (there is no {folder / RESULTS}); choose "
@@ -47,7 +49,7 @@ def replaced_outputs(folder: Path) -> Iterator[Path]:
         (folder / REPORT).unlink(missing_ok=True)
         for name in (RESULTS, IMAGE_SCORES):
             (aside / name).replace(folder / name)
-        for name in (MASKS, COLORED_MASKS):
+        for name in (MASKS, COLORED_MASKS, SCENES):
             if (folder / name).exists():
                 shutil.rmtree(folder / name)
             if (aside / name).exists():

@@ -60,6 +60,10 @@ def test_the_page_says_what_the_results_say(tested, page):
     results = json.loads((tested / "out/results.json").read_text())
     assert shown["title"] == "own, test"
     assert shown["run"] == "bicor"
+    assert [score.pop("title") for score in shown["scores"]] == [
+        "full masks, TTA lr",
+        "full masks, TTA none",
+    ]
     assert shown["scores"] == results["scores"]
     assert [score["tta"] for score in shown["scores"]] == ["lr", "none"]
     assert shown["notes"] == ["2 of these images also chose the best checkpoint"]

@@ -69,7 +69,7 @@ def preview(image):
 def score(masks, miou, confusion):
     names = [entry["name"] for entry in CLASSES]
     return {
-        "masks": masks, "tta": "lr", "pixels": sum(map(sum, confusion)),
+        "title": f"{masks} masks, TTA lr", "pixels": sum(map(sum, confusion)),
         "mIoU": miou, "mF1": 0.7, "OA": 0.65, "mIoU_all": 0.4, "mF1_all": 0.5,
         "IoU": dict(zip(names, (0.5, 0.25, None), strict=True)),
         "F1": dict(zip(names, (2 / 3, 0.4, None), strict=True)),

@@ -12,7 +12,7 @@ from network.checkpoints import file_hash
 from network.datasets.catalog import VAIHINGEN
 from network.datasets.colors import decode_colors, encode_colors
 from network.datasets.files import list_images, read_rgb
-from tests.conftest import REPOSITORY, files_of, succeed
+from tests.conftest import REPOSITORY, files_of, refused, run_here, succeed
 
 SPLIT = ("tools/vaihingen_patch_split.py", "--split-size", 128)
 TINY = ("dataset.patch_size=128", "net.backbone=test_convnext", "net.embed_dim=32")
@@ -219,3 +219,50 @@ def test_own_images_are_tested_whole(trained):
     ]
     assert cv2.imread(str(root / "out/masks/scene_001_val.png")).shape == (96, 112, 3)
     assert "masks, results.json and images.csv in out" in result.out
+
+
+def test_whole_tiles_are_scored_beside_the_patches(demo, demo_run):
+    config = REPOSITORY / "config/demo/bicor.py"
+    arguments = ("-c", config, "-o", "fig_results/scenes", "--scenes", "--rgb", *TINY)
+    result = run_here(demo, "test_vaihingen.py", *arguments)
+    assert result.status == 0, result.error
+    assert "scenes, eroded masks, TTA none" in result.out
+    results = json.loads((demo / "fig_results/scenes/results.json").read_text())
+    assert results["scenes"] == {"window": 1024, "overlap": 0.25}
+    scores = {(score["unit"], score["masks"]): score for score in results["scores"]}
+    assert list(scores) == [("patches", "full"), ("scenes", "eroded"), ("scenes", "full")]
+    assert scores["patches", "full"]["pixels"] == scores["scenes", "full"]["pixels"]
+    for kind, folder in (("full", "test_masks"), ("eroded", "test_masks_eroded")):
+        counts = np.zeros(36, np.int64)
+        for path in (demo / "data/demo" / folder).iterdir():
+            label = encode_colors(read_rgb(path), VAIHINGEN)
+            name = path.stem.removesuffix("_noBoundary")
+            mask = cv2.imread(
+                str(demo / f"fig_results/scenes/scenes/masks/{name}.png"), cv2.IMREAD_UNCHANGED
+            )
+            assert mask.shape == label.shape
+            valid = label < 6
+            counts += np.bincount(label[valid] * 6 + mask[valid], minlength=36)
+        assert counts.reshape(6, 6).tolist() == scores["scenes", kind]["confusion"]
+    assert len(list((demo / "fig_results/scenes/scenes/masks_rgb").iterdir())) == 2
+    with (demo / "fig_results/scenes/images.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["unit"] == "scenes"]
+    assert len(rows) == 2 * 2
+    again = run_here(demo, "test_vaihingen.py", "-c", config, "-o", "fig_results/scenes", *TINY)
+    assert again.status == 0, again.error
+    assert not (demo / "fig_results/scenes/scenes").exists()
+
+
+def test_whole_tiles_that_are_not_there_are_not_scored(demo, demo_run, trained):
+    def test(root, config, *words, arguments=()):
+        arguments = ("-c", config, "-o", "none", "--scenes", *arguments)
+        refused(root, *words, script="test.py", arguments=arguments)
+
+    config = REPOSITORY / "config/demo/bicor.py"
+    test(demo, config, "scores whole test tiles", arguments=("--split", "val", *TINY))
+    test(trained[0], "bicor.py", "scores whole test tiles")
+    aside = (demo / "data/demo/test_images").rename(demo / "data/demo/aside")
+    try:
+        test(demo, config, "needs the publisher's tiles", "test_images", arguments=TINY)
+    finally:
+        aside.rename(demo / "data/demo/test_images")

@@ -38,12 +38,20 @@ def test_split(description: str, dataset: type[DatasetLayout] = DatasetLayout) -
     parser.add_argument(
         "--split", choices=("test", "val"), default="test", help="images to score on"
     )
+    parser.add_argument(
+        "--scenes",
+        action="store_true",
+        help="also score the publisher's whole tiles, in overlapping windows",
+    )
     args = parser.parse_intermixed_args()
-    run_test(args, args.split, dataset)
+    run_test(args, args.split, dataset, args.scenes)
 
 
 def run_test(
-    args: argparse.Namespace, split: str, dataset: type[DatasetLayout] = DatasetLayout
+    args: argparse.Namespace,
+    split: str,
+    dataset: type[DatasetLayout] = DatasetLayout,
+    scenes: bool = False,
 ) -> list[Sample]:
     """Test as the arguments of ``test_parser`` say.
 
@@ -51,6 +59,7 @@ def run_test(
         args: of the command line.
         split: ``test`` or ``val``.
         dataset: what the config must be for.
+        scenes: also score whole tiles.
 
     Returns:
         the samples of the split.
@@ -65,4 +74,6 @@ def run_test(
             f"{args.config} is for {layout.spec.name}, a {type(layout).__name__}, and this script "
             f"for {dataset.__name__}; use the script of that dataset, or test.py, which takes any"
         )
-    return test(experiment, args.output, args.tta, args.rgb, args.ckpt, split, args.compare_tta)
+    return test(
+        experiment, args.output, args.tta, args.rgb, args.ckpt, split, args.compare_tta, scenes
+    )

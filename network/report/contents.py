@@ -13,7 +13,7 @@ from network.checkpoints import file_hash
 from network.datasets.files import read_indices
 from network.datasets.segmentation import listed, size_fault
 from network.errors import CheckpointError, DataError, MissingDataError
-from network.evaluation import MASK_KINDS, notes
+from network.evaluation import MASK_KINDS
 from network.experiment import Experiment
 from network.figures.painting import color_table
 from network.image_scores import IMAGE_SCORES, ImageScore, Variant, read_image_scores
@@ -21,6 +21,7 @@ from network.inspection import Inspection, select
 from network.mask_writer import MASKS
 from network.output_folder import RESULTS
 from network.report.previews import choose, preview
+from network.results import notes
 from network.trained import Trained
 
 PAGE_LIMIT = 30_000_000
@@ -71,7 +72,7 @@ def report_contents(
     """
     variant = None
     if results["scores"]:
-        variant = Variant(results["scores"][0]["masks"], next(iter(results["tta"])))
+        variant = _variant(results["scores"][0])
     scores = read_image_scores(folder / IMAGE_SCORES, variant)
     viewer, previews = [], "Only scores: the page was made without looking into the network."
     if trained is not None:
@@ -95,7 +96,7 @@ def report_contents(
         ],
         "ignore_index": None if trained is None else trained.spec.ignore_index,
         "ignore_color": _hex(trained.spec.ignore_color if trained else (0, 0, 0)),
-        "scores": results["scores"],
+        "scores": [score | {"title": _variant(score).title} for score in results["scores"]],
         "protocol": _protocol(results),
         "notes": notes(results["splits"], results["dataset"], results["split"]),
         "settings": list(results["settings"].items()),
@@ -115,7 +116,7 @@ def report_contents(
             }
             for score in scores
         ],
-        "images_of": f"{variant.masks} masks, TTA {variant.tta}" if variant else "",
+        "images_of": variant.title if variant else "",
         "previews": previews,
         "viewer": viewer,
         "colormap": [_hex(color) for color in color_table()],
@@ -172,6 +173,10 @@ def _saved_mask(folder: Path, found: Inspection) -> Any:
     if mask.shape != found.image.shape[:2]:
         raise size_fault(Path(found.name), path, found.image.shape[:2], mask.shape)
     return mask
+
+
+def _variant(score: dict[str, Any]) -> Variant:
+    return Variant(*(score[key] for key in Variant._fields))
 
 
 def _hex(color: Sequence[int]) -> str:

@@ -84,7 +84,7 @@ function fillSelect(id, labels) {
 
 // Head and scores
 
-const variantName = ({ masks, tta }) => `${masks} masks, TTA ${tta}`;
+const variantName = ({ title }) => title;
 
 function renderFacts() {
   document.title = $("title").textContent = contents.title;

@@ -1,0 +1,263 @@
+"""Images of any size, read and written a part at a time, with their georeference."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+import numpy as np
+import rasterio
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window
+
+from network.datasets.catalog import DatasetSpec
+from network.datasets.files import check_decodes
+from network.errors import DataError, OutputError
+
+NODATA = 255
+"""Class index of pixels that hold no data."""
+_CACHE = 64
+"""MB that GDAL keeps of the files in use; by default it takes a twentieth of the memory."""
+_BLOCK = 512
+_SILENT = ("PNG", "JPEG", "BMP", "WEBP")
+"""Formats of which GDAL fills what a truncated file lacks."""
+_SAMPLE = 1024
+_PERCENTILES = (2, 98)
+
+
+class Part(NamedTuple):
+    """A window of a scene: uint8 [h, w, bands], and bool [h, w] where it holds data."""
+
+    image: np.ndarray
+    valid: np.ndarray
+
+
+class Raster:
+    """An image file, read a window at a time as uint8.
+
+    Eight bits are taken as they are. Wider values are mapped linearly to 0..255, each band from a
+    range of its own; what lies outside is clipped.
+
+    Args:
+        path: anything that GDAL reads.
+        count: bands that the network takes.
+        bands: which ones, from 1; without it the first ones, and a single one for all.
+        value_range: lowest and highest value; without it, for wider values, the 2nd and 98th
+            percentile of an evenly reduced image.
+
+    Raises:
+        DataError: not a readable image, or too few bands.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        count: int = 3,
+        bands: Sequence[int] | None = None,
+        value_range: tuple[float, float] | None = None,
+    ) -> None:
+        self.path = Path(path)
+        try:
+            self.source = rasterio.open(self.path)
+        except RasterioError as error:
+            raise _unreadable(self.path, error) from error
+        if self.source.driver in _SILENT:
+            check_decodes(self.path)
+        self.height, self.width = self.source.height, self.source.width
+        try:
+            self.bands = self._bands(count, bands)
+            self.ranges = self._ranges(value_range)
+        except BaseException:
+            self.source.close()
+            raise
+
+    def __enter__(self) -> Raster:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.source.close()
+
+    @property
+    def has_georeference(self) -> bool:
+        """Whether it has a place on the ground, or is a TIFF, whose output is one too."""
+        placed = self.source.crs is not None or not self.source.transform.is_identity
+        return placed or self.source.driver == "GTiff"
+
+    def read(self, top: int, left: int, height: int, width: int) -> Part:
+        """A window that lies inside of the scene.
+
+        Raises:
+            DataError: the file is damaged there.
+        """
+        window = Window(left, top, width, height)
+        try:
+            values = self.source.read(self.bands, window=window)
+            valid = self.source.dataset_mask(window=window) > 0
+        except RasterioError as error:
+            raise _unreadable(self.path, error) from error
+        return Part(self._scaled(values).transpose(1, 2, 0), valid)
+
+    def _scaled(self, values: np.ndarray) -> np.ndarray:
+        if self.ranges is None:
+            return values
+        low, high = (
+            np.array(side, np.float32)[:, None, None] for side in zip(*self.ranges, strict=True)
+        )
+        share = (values.astype(np.float32) - low) / np.maximum(high - low, 1e-12)
+        return np.rint(np.nan_to_num(share).clip(0, 1) * 255).astype(np.uint8)
+
+    def _bands(self, count: int, bands: Sequence[int] | None) -> list[int]:
+        there = [
+            band
+            for band, kind in enumerate(self.source.colorinterp, 1)
+            if kind is not ColorInterp.alpha
+        ]
+        if bands is None:
+            bands = there * count if len(there) == 1 else there[:count]
+        missing = [band for band in bands if not 1 <= band <= self.source.count]
+        if missing or len(bands) != count:
+            raise DataError(
+                f"{self.path} has {self.source.count} bands, the network takes {count} and was "
+                f"given {', '.join(map(str, bands))}: choose {count} of them by --bands"
+            )
+        if any(np.dtype(kind).kind == "c" for kind in self.source.dtypes):
+            raise DataError(f"{self.path} holds complex numbers; only real ones can be predicted")
+        return list(bands)
+
+    def _ranges(self, value_range: tuple[float, float] | None) -> list[tuple[float, float]] | None:
+        if value_range is not None:
+            return [value_range] * len(self.bands)
+        if {self.source.dtypes[band - 1] for band in self.bands} == {"uint8"}:
+            return None
+        factor = max(1.0, max(self.height, self.width) / _SAMPLE)
+        shape = max(1, round(self.height / factor)), max(1, round(self.width / factor))
+        try:
+            sample = self.source.read(
+                self.bands, out_shape=(len(self.bands), *shape), resampling=Resampling.nearest
+            )
+            valid = self.source.dataset_mask(out_shape=shape) > 0
+        except RasterioError as error:
+            raise _unreadable(self.path, error) from error
+        return [_percentiles(band[valid & np.isfinite(band)]) for band in sample]
+
+
+def _percentiles(values: np.ndarray) -> tuple[float, float]:
+    if not values.size:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(values, _PERCENTILES))
+    return low, high if high > low else low + 1
+
+
+class RasterWriter:
+    """A tiled, compressed GeoTIFF beside a source: its size, its CRS and its transform.
+
+    Args:
+        path: of the file.
+        source: the image that was predicted.
+        count: bands.
+        dtype: of the values.
+        nodata: value of pixels without data.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        source: Raster,
+        count: int = 1,
+        dtype: str = "uint8",
+        nodata: float | None = NODATA,
+    ) -> None:
+        self.path = path
+        with self._written():
+            self.target = rasterio.open(
+                path,
+                "w",
+                driver="GTiff",
+                height=source.height,
+                width=source.width,
+                count=count,
+                dtype=dtype,
+                nodata=nodata,
+                crs=source.source.crs,
+                transform=source.source.transform,
+                tiled=True,
+                blockxsize=_BLOCK,
+                blockysize=_BLOCK,
+                compress="deflate",
+                predictor=3 if dtype == "float32" else 1,
+                bigtiff="if_safer",
+            )
+        gcps, gcps_crs = source.source.gcps
+        if gcps:
+            self.target.gcps = (gcps, gcps_crs)
+
+    def __enter__(self) -> RasterWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            with self._written():
+                self.target.close()
+        else:
+            with suppress(RasterioError):
+                self.target.close()
+
+    def name_classes(self, spec: DatasetSpec) -> None:
+        """Store the palette as the color map, and the names of the classes as tags."""
+        colors = {index: (*color, 255) for index, color in enumerate(spec.palette)}
+        self.target.write_colormap(1, colors | {NODATA: (0, 0, 0, 0)})
+        names = {f"CLASS_{index}": name for index, name in enumerate(spec.classes)}
+        self.target.update_tags(1, **names)
+
+    def name_bands(self, names: Sequence[str]) -> None:
+        """Store what each band holds."""
+        self.target.descriptions = tuple(names)
+
+    def write(self, values: np.ndarray, rows: slice, cols: slice) -> None:
+        """Write a part: values [h, w] or [bands, h, w].
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        window = Window(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
+        with self._written():
+            self.target.write(values[None] if values.ndim == 2 else values, window=window)
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        try:
+            yield
+        except RasterioError as error:
+            reason = " ".join(str(error.__cause__ or error).split())
+            raise OutputError(f"cannot write {self.path}: {reason}") from error
+
+
+@contextmanager
+def bounded_cache() -> Iterator[None]:
+    """GDAL within ``_CACHE`` MB, and silent where an image has no georeference."""
+    with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=_CACHE):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    reason = " ".join(str(error.__cause__ or error).split())
+    return DataError(f"cannot read {path} as an image ({reason}); replace it or take it out")

@@ -1,0 +1,74 @@
+"""Predict images of any size: python predict.py -c CONFIG INPUT [INPUT ...] -o OUT."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from network.cli import reports_faults
+from network.errors import ConfigError
+from network.evaluation import TTA_NAMES
+from network.experiment import Experiment
+from network.scene_prediction import SceneOptions, predict_files
+from network.scenes import DEFAULT_OVERLAP, DEFAULT_WINDOW
+from network.trained import Trained
+
+
+@reports_faults
+def main() -> None:
+    """Read the command line and predict."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-c", "--config", required=True, help="config file of the training")
+    parser.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help="image, GeoTIFF or folder; or name=value"
+    )
+    parser.add_argument("-o", "--output", required=True, type=Path, help="folder for the maps")
+    parser.add_argument("--ckpt", help="checkpoint; without it, the run's best")
+    parser.add_argument(
+        "--window", type=int, default=DEFAULT_WINDOW, help=f"pixels (default: {DEFAULT_WINDOW})"
+    )
+    parser.add_argument(
+        "--overlap",
+        type=float,
+        default=DEFAULT_OVERLAP,
+        help=f"of neighboring windows, as a share (default: {DEFAULT_OVERLAP})",
+    )
+    parser.add_argument(
+        "-t", "--tta", choices=TTA_NAMES, default="none", help="test-time augmentation"
+    )
+    parser.add_argument("--bands", type=int, nargs="+", help="from 1 (default: the first ones)")
+    parser.add_argument(
+        "--range",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="values that become 0 and 255 (default: 8 bits as they are, others by percentiles)",
+    )
+    parser.add_argument("--rgb", action="store_true", help="also maps in colors")
+    parser.add_argument("--probabilities", action="store_true", help="also float32 GeoTIFFs")
+    parser.add_argument("--polygons", action="store_true", help="also GeoJSON with areas")
+    parser.add_argument(
+        "--min-area", type=float, default=0, help="of a polygon, square meters (else pixels)"
+    )
+    args = parser.parse_intermixed_args()
+    overrides = [text for text in args.inputs if "=" in text and not Path(text).exists()]
+    inputs = [text for text in args.inputs if text not in overrides]
+    if not inputs:
+        raise ConfigError("no image to predict: name files or folders")
+    options = SceneOptions(
+        args.window,
+        args.overlap,
+        args.tta,
+        tuple(args.bands) if args.bands else None,
+        tuple(args.range) if args.range else None,
+        args.rgb,
+        args.probabilities,
+        args.polygons,
+        args.min_area,
+    )
+    trained = Trained.open(Experiment.load(args.config, overrides), args.ckpt)
+    predict_files(trained, inputs, args.output, options)
+
+
+if __name__ == "__main__":
+    main()
