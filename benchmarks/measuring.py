@@ -84,16 +84,29 @@ def added_memory(call: Callable[[], object]) -> int | None:
         return None
     ctypes.CDLL(None).malloc_trim(0)
     _RESET_PEAK.write_text("5")
-    before = _resident("VmRSS")
+    before = resident("VmRSS")
     call()
-    return _resident("VmHWM") - before
+    return resident("VmHWM") - before
 
 
 class Alone(NamedTuple):
-    """Seconds of a script, and the most bytes that its process held."""
+    """Seconds of a script, and the most bytes that its process held until the script ended.
+
+    Ending the interpreter is left out: after no more than ``import torch`` it adds 100 MB.
+    """
 
     seconds: float
     peak: int
+
+
+_MEASURED = """
+import runpy, sys
+from benchmarks.measuring import resident
+script = sys.argv.pop(1)
+sys.argv[0] = script
+runpy.run_path(script, run_name="__main__")
+print("\\n", resident("VmHWM"))
+"""
 
 
 def run_alone(folder: Path, script: str, *arguments: str) -> Alone:
@@ -103,17 +116,17 @@ def run_alone(folder: Path, script: str, *arguments: str) -> Alone:
         RuntimeError: it ended with a fault.
     """
     start = time.perf_counter()
-    with subprocess.Popen(
-        [sys.executable, str(_ROOT / script), *arguments],
+    process = subprocess.run(
+        [sys.executable, "-c", _MEASURED, str(_ROOT / script), *arguments],
         cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        env=os.environ | {"PYTHONPATH": str(_ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if process.returncode:
-        raise RuntimeError(f"{script} ended with {process.returncode}")
-    return Alone(time.perf_counter() - start, usage.ru_maxrss * 1024)
+        raise RuntimeError(f"{script} ended with {process.returncode}: {process.stderr[-500:]}")
+    return Alone(time.perf_counter() - start, int(process.stdout.split()[-1]))
 
 
 def table(rows: list[Row]) -> str:
@@ -129,7 +142,8 @@ def megabytes(size: int | None) -> float:
     return float("nan") if size is None else size / 1e6
 
 
-def _resident(field: str) -> int:
+def resident(field: str) -> int:
+    """Bytes in memory, now (``VmRSS``) or at most so far (``VmHWM``); Linux tells them."""
     for line in _STATUS.read_text().splitlines():
         if line.startswith(field):
             return int(line.split()[1]) * 1024

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from rasterio.transform import from_origin
 
 from network.datasets.catalog import VAIHINGEN
+from network.datasets.demo_scenes import draw_scene
 from network.datasets.files import read_rgb, write_image
 from network.errors import ConfigError
 from network.polygons import write_polygons
@@ -355,3 +356,45 @@ def test_the_example_of_the_documentation_runs(root, monkeypatch):
         "orthophoto.tif", "scene.tif"
     )
     exec(code, {})
+
+
+@pytest.fixture(scope="module")
+def town():
+    image, _ = draw_scene(640, 640, 3)
+    return torch.from_numpy(image).permute(2, 0, 1).float()
+
+
+def changes_at_edges_and_elsewhere(town, overlap):
+    """Share of the pixels with another class beside them.
+
+    The network looks around itself, and what it sees depends on the place in the window.
+    """
+    centers = F.avg_pool2d(town, 128).flatten(1).T[[1, 5, 8, 12, 17, 23]]
+
+    def predict(x):
+        ramp = torch.linspace(-20, 20, 128)
+        blurred = F.avg_pool2d(x, 31, stride=1, padding=15) + ramp + ramp[:, None]
+        distances = (blurred - centers.view(6, 3, 1, 1)).square().sum(dim=1)
+        return (-distances / 500).softmax(dim=0)[None]
+
+    def read(top, left):
+        return town[None, :, top : top + tiling.rows, left : left + tiling.cols], None
+
+    tiling = tile(640, 640, 128, overlap)
+    classes = np.empty((640, 640), int)
+    for region in blend(read, predict, tiling, 6):
+        classes[region.rows, region.cols] = region.probabilities.argmax(dim=0)
+    edges = {start + end for start in tiling.lefts for end in (0, 128)} - {0, 640}
+    at = [edge - 1 for edge in edges]
+    lines = np.stack([(np.diff(classes, axis=a) != 0).mean(axis=1 - a) for a in (0, 1)])
+    return lines[:, at].ravel(), np.delete(lines, at, axis=1).ravel()
+
+
+def test_classes_do_not_change_more_often_at_the_edges_of_windows(town):
+    seams = {}
+    for overlap in (0.25, 0):
+        at_edges, elsewhere = changes_at_edges_and_elsewhere(town, overlap)
+        chance = 2 * elsewhere.std() / len(at_edges) ** 0.5
+        seams[overlap] = at_edges.mean() > elsewhere.mean() + chance
+        assert elsewhere.mean() > 0.005
+    assert seams == {0.25: False, 0: True}

@@ -25,7 +25,7 @@ def main() -> None:
     for name, path in (("embeddings", "embeddings/embeddings.png"), ("curves", "curves.png")):
         picture = Image.open(args.demo / path).convert("RGB")
         picture.quantize(128).save(HERE / f"demo_{name}.png", optimize=True)
-    photograph(args.demo / "bicor/report.html", args.image, HERE / "demo_report.png")
+    photograph(args.demo / "bicor/report.html", args.image, HERE / "demo_report.jpg")
 
 
 def photograph(report: Path, image: str, path: Path) -> None:
@@ -36,9 +36,8 @@ def photograph(report: Path, image: str, path: Path) -> None:
         page = chromium.new_page(viewport=WINDOW)
         page.goto(f"{report.resolve().as_uri()}#image={image}&class=Building&layer=2")
         page.wait_for_selector("#viewer[aria-busy=false]")
-        page.screenshot(path=path)
+        page.screenshot(path=path, quality=85)
         chromium.close()
-    Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
 
 
 if __name__ == "__main__":
