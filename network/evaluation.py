@@ -107,7 +107,7 @@ def test(
     samples = dataset.samples
     experiment.check(layout, samples)
     unit = "patches" if layout.patches(split) else "images"
-    tiles = _raw_tiles(layout, split) if scenes else []
+    tiles = _scenes(layout, split) if scenes else []
     splits = recorded_splits(layout, split, samples, trained.stored.get("protocol"))
     for note in notes(splits, spec.name, split):
         print(f"note: {note}")
@@ -195,21 +195,20 @@ def score_scenes(
     return {v: Counts(names, torch.cat(counts[v])) for v in wanted if v in counts}
 
 
-def _raw_tiles(layout: DatasetLayout, split: str) -> list[Sample]:
-    """The publisher's tiles of the test split.
+def _scenes(layout: DatasetLayout, split: str) -> list[Sample]:
+    """The publisher's tiles of the test split, checked.
 
     Raises:
         ConfigError: another split, or a dataset without tiles.
         MissingDataError: the tiles or their masks are not there.
     """
-    raw = layout.raw()
-    if split != "test" or raw is None or not raw.samples("test"):
-        if split == "test" and layout.patches("test"):
-            raise MissingDataError(
-                "--scenes needs the publisher's tiles: test_images with test_masks or "
-                "test_masks_eroded beside the patches"
-            )
+    if split != "test" or not layout.patches("test"):
         raise ConfigError("--scenes scores whole test tiles, of datasets that are cut from such")
-    tiles = raw.samples("test")
-    check_contents(raw, tiles)
+    tiles = layout.scenes()
+    if not tiles:
+        raise MissingDataError(
+            "--scenes needs the publisher's tiles: test_images with test_masks or "
+            "test_masks_eroded beside the patches"
+        )
+    check_contents(layout.raw(), tiles)
     return tiles

@@ -94,18 +94,21 @@ class Raster:
         return placed or self.source.driver == "GTiff"
 
     def read(self, top: int, left: int, height: int, width: int) -> Part:
-        """A window that lies inside of the scene.
+        """A window; what reaches over the lower and the right edge is mirrored and holds no data.
 
         Raises:
             DataError: the file is damaged there.
         """
-        window = Window(left, top, width, height)
+        rows, cols = min(height, self.height - top), min(width, self.width - left)
+        window = Window(left, top, cols, rows)
         try:
             values = self.source.read(self.bands, window=window)
             valid = self.source.dataset_mask(window=window) > 0
         except RasterioError as error:
             raise _unreadable(self.path, error) from error
-        return Part(self._scaled(values).transpose(1, 2, 0), valid)
+        over = (0, height - rows), (0, width - cols)
+        image = np.pad(self._scaled(values).transpose(1, 2, 0), (*over, (0, 0)), mode="symmetric")
+        return Part(image, np.pad(valid, over))
 
     def _scaled(self, values: np.ndarray) -> np.ndarray:
         if self.ranges is None:

@@ -12,6 +12,8 @@ from torch import Tensor
 from network.errors import ConfigError
 
 DEFAULT_WINDOW, DEFAULT_OVERLAP = 1024, 0.25
+STRIDE = 32
+"""Pixels of the coarsest features: windows that start at its multiples see the same grid."""
 
 
 class Region(NamedTuple):
@@ -33,7 +35,8 @@ class Region(NamedTuple):
 class Tiling(NamedTuple):
     """Windows that cover a scene of height x width pixels: every top with every left.
 
-    All have ``rows`` x ``cols`` pixels and lie inside of the scene.
+    All have ``rows`` x ``cols`` pixels; the last ones may reach over the lower and the right edge
+    by less than ``STRIDE``.
     """
 
     height: int
@@ -51,6 +54,8 @@ class Tiling(NamedTuple):
 
 def tile(height: int, width: int, window: int, overlap: float) -> Tiling:
     """Cover a scene with windows of at most ``window`` squared that overlap by at least a share.
+
+    From one to the next it is at least ``STRIDE``, so the share is less in windows of few of them.
 
     Raises:
         ConfigError: a window below 32 pixels, or an overlap that is not from 0 to 0.9.
@@ -76,8 +81,8 @@ def blend(
     does not grow with the height of the scene, and by little with its width.
 
     Args:
-        read: upper left corner of a window -> its image [1, bands, h, w] for ``predict``, or None
-            where there is nothing to predict; and anything that is to come with the region.
+        read: upper left corner of a window -> its image [1, bands, rows, cols] for ``predict``, or
+            None where there is nothing to predict; and anything that is to come with the region.
         predict: image -> probabilities float [1, N, h, w].
         tiling: windows of the scene.
         num_classes: N.
@@ -117,9 +122,10 @@ def blend(
 
 
 def _starts(length: int, size: int, overlap: float) -> list[int]:
-    stride = max(1, math.floor(size * (1 - overlap)))
-    steps = math.ceil((length - size) / stride)
-    return [round(step * (length - size) / steps) for step in range(steps + 1)] if steps else [0]
+    stride = max(STRIDE, math.floor(size * (1 - overlap)) // STRIDE * STRIDE)
+    last = math.ceil((length - size) / STRIDE)
+    steps = math.ceil(last * STRIDE / stride)
+    return [round(step * last / steps) * STRIDE for step in range(steps + 1)] if steps else [0]
 
 
 def _spans(starts: list[int], length: int) -> Iterator[tuple[int, int]]:
@@ -134,5 +140,5 @@ def _hann(size: int) -> Tensor:
 def _totals(length: int, starts: list[int], weights: Tensor) -> Tensor:
     total = torch.zeros(length, dtype=torch.float64)
     for start in starts:
-        total[start : start + len(weights)] += weights
+        total[start : start + len(weights)] += weights[: length - start]
     return total

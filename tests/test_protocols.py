@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from network.datasets.files import write_image
 from network.datasets.isprs import PotsdamDataset, VaihingenDataset
 from network.datasets.loveda import LoveDADataset
 from network.datasets.patch_record import Cut, write_record
@@ -294,3 +295,15 @@ def test_images_in_both_domains_keep_their_names_apart(root):
         "Urban/2523",
         "Urban/2524",
     ]
+
+
+def test_whole_tiles_of_two_kinds_are_refused(tmp_path):
+    image = np.zeros((40, 40, 3), np.uint8)
+    dataset = PotsdamDataset(tmp_path, patch_size=64)
+    assert dataset.scenes() == []
+    write_image(tmp_path / "test_images/top_potsdam_2_13_RGB.tif", image)
+    write_image(tmp_path / "test_masks/top_potsdam_2_13_label.tif", image + 255)
+    assert [sample.name for sample in dataset.scenes()] == ["top_potsdam_2_13"]
+    write_image(tmp_path / "test_images/top_potsdam_2_13_IRRG.tif", image)
+    with pytest.raises(DataError, match=r"\*_RGB and \*_IRRG.*leave one kind"):
+        dataset.scenes()

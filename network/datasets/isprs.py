@@ -157,6 +157,25 @@ class IsprsDataset(DatasetLayout):
         tiles = IsprsTiles(self)
         return tiles if any(tiles.folders(split) for split in ("train", "test")) else None
 
+    def scenes(self) -> list[Sample]:
+        """The publisher's test tiles, where they lie beside the patches.
+
+        Raises:
+            DataError: two kinds of images, of which only one can be what the patches were cut from.
+        """
+        tiles = IsprsTiles(self)
+        folders = tiles.folders("test")
+        if not folders:
+            return []
+        stems = [path.stem for path in list_images(folders[0])]
+        kinds = [s for s in self.FILES.image_suffixes if s and any(x.endswith(s) for x in stems)]
+        if len(kinds) > 1:
+            raise DataError(
+                f"{folders[0]} holds {' and '.join(f'*{kind}' for kind in kinds)} images, and "
+                "nothing tells which the patches were cut from; leave one kind there"
+            )
+        return tiles.samples("test")
+
     def protocol(self) -> dict[str, Any]:
         """The tiles of the validation."""
         return {

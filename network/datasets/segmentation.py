@@ -178,6 +178,14 @@ class DatasetLayout(ABC):
         """The publisher's files that this dataset was prepared from, where they are there."""
         return None
 
+    def scenes(self) -> list[Sample]:
+        """Whole test tiles to score beside their patches, read by ``raw()``; none without patches.
+
+        Raises:
+            DataError: tiles that do not hold together.
+        """
+        return []
+
     def protocol(self) -> dict[str, Any]:
         """How the splits are chosen, as plain values; stored with checkpoints and results."""
         return {}
