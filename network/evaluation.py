@@ -64,8 +64,7 @@ def score(
             for key in MASK_KINDS.keys() & batch.keys():
                 found = count_pixels(predicted, batch[key], spec.num_classes, spec.ignore_index)
                 counts.setdefault(Variant(MASK_KINDS[key], tta, unit), []).append(found)
-    wanted = [Variant(kind, tta, unit) for kind in MASK_KINDS.values() for tta in predictors]
-    return {v: Counts(names, torch.cat(counts[v]).cpu()) for v in wanted if v in counts}
+    return _in_order(names, counts, predictors, unit)
 
 
 def test(
@@ -113,10 +112,7 @@ def test(
         print(f"note: {note}")
 
     names = [tta, "none"] if compare_tta else [tta]
-    predictors = {
-        name: Predictor(trained.net, spec.augmentation(name), trained.device, trained.precision)
-        for name in names
-    }
+    predictors = {name: trained.predictor(name) for name in names}
     batches = tqdm(trained.batches(dataset), desc="testing", unit="batch")
     with replaced_outputs(output) as aside:
         with MaskWriter(aside, spec, rgb) as writer:
@@ -191,8 +187,15 @@ def score_scenes(
                     predicted[None].long(), mask[None], spec.num_classes, spec.ignore_index
                 )
                 counts.setdefault(Variant(kind, tta, SCENES), []).append(found)
-    wanted = [Variant(kind, tta, SCENES) for kind in MASK_KINDS.values() for tta in predictors]
-    return {v: Counts(names, torch.cat(counts[v])) for v in wanted if v in counts}
+    return _in_order(names, counts, predictors, SCENES)
+
+
+def _in_order(
+    names: list[str], counts: Mapping[Variant, list[Tensor]], ttas: Iterable[str], unit: str
+) -> dict[Variant, Counts]:
+    """What was counted, eroded masks before full ones, augmentations as they were given."""
+    wanted = [Variant(kind, tta, unit) for kind in MASK_KINDS.values() for tta in ttas]
+    return {v: Counts(names, torch.cat(counts[v]).cpu()) for v in wanted if v in counts}
 
 
 def _scenes(layout: DatasetLayout, split: str) -> list[Sample]:

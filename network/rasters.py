@@ -66,10 +66,10 @@ class Raster:
             self.source = rasterio.open(self.path)
         except RasterioError as error:
             raise _unreadable(self.path, error) from error
-        if self.source.driver in _SILENT:
-            check_decodes(self.path)
         self.height, self.width = self.source.height, self.source.width
         try:
+            if self.source.driver in _SILENT:
+                check_decodes(self.path)
             self.bands = self._bands(count, bands)
             self.ranges = self._ranges(value_range)
         except BaseException:

@@ -79,9 +79,7 @@ def predict_files(
         raise ConfigError(f"--min-area {options.min_area:g}: at least 0")
     tile(1, 1, options.window, options.overlap)  # refuses what is out of range
     paths = list_inputs(inputs)
-    predictor = Predictor(
-        trained.net, trained.spec.augmentation(options.tta), trained.device, trained.precision
-    )
+    predictor = trained.predictor(options.tta)
     record = _Record(output / RECORD, _settings(trained, options))
     record.save()
     faults = []

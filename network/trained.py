@@ -19,6 +19,7 @@ from network.devices import choose_precision, prepare_device
 from network.errors import ConfigError
 from network.experiment import Experiment
 from network.inspection import Inspection, inspect
+from network.prediction import Predictor
 
 
 @dataclass
@@ -73,6 +74,10 @@ class Trained:
     def spec(self) -> DatasetSpec:
         """Classes and colors of the dataset."""
         return self.layout.spec
+
+    def predictor(self, tta: str) -> Predictor:
+        """The network with an augmentation: ``none``, ``lr`` or ``d4``."""
+        return Predictor(self.net, self.spec.augmentation(tta), self.device, self.precision)
 
     def dataset(self, split: str) -> SegmentationDataset:
         """The samples of ``train``, ``val`` or ``test``, whole and as they are."""
