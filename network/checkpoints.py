@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
+from typing import Any
 
 import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import nn
 
 from network.datasets.catalog import DatasetSpec
-from network.errors import CheckpointError
+from network.datasets.files import replacing
+from network.errors import CheckpointError, OutputError, UserError
 from network.experiment import Experiment
 
 WEIGHTS_ROOT = Path("model_weights")
@@ -17,6 +21,43 @@ BEST = "best.ckpt"
 LAST = "last.ckpt"
 RESUMABLE = ("epoch", "global_step", "optimizer_states", "lr_schedulers", "loops")
 _PREFIX = "net."
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Writes a checkpoint beside the earlier one, to the disk, and then in its place."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Write a checkpoint whole or not at all.
+
+        Raises:
+            OutputError: it cannot be written; the one that was there is still there.
+        """
+        path = Path(path)
+        try:
+            with replacing(path) as temporary, temporary.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+        except (OSError, RuntimeError) as error:  # torch's writer turns the one into the other
+            reason = _root(error)
+            kept = "; the one before it is kept" if path.is_file() else ""
+            raise OutputError(f"cannot write {path}: {reason}{kept}") from error
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a run that was killed while it wrote a checkpoint has left."""
+    for name in (BEST, LAST):
+        for path in folder.glob(f".{Path(name).stem}.*{Path(name).suffix}"):
+            path.unlink(missing_ok=True)
+
+
+def _root(error: BaseException) -> str:
+    """The system's own words for a failed writing."""
+    while not isinstance(error, OSError | UserError) and (error.__context__ or error.__cause__):
+        error = error.__context__ or error.__cause__
+    return getattr(error, "strerror", None) or str(error).splitlines()[0]
 
 
 def run_folder(dataset: str, name: str) -> Path:

@@ -27,6 +27,10 @@ class OutputError(UserError, OSError):
     """A file or folder that cannot be written."""
 
 
+class TrainingError(UserError, RuntimeError):
+    """A training that cannot go on."""
+
+
 class CheckpointError(UserError, ValueError):
     """A checkpoint that is missing, damaged or belongs to another network."""
 

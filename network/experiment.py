@@ -61,7 +61,10 @@ class Experiment:
         accumulate: batches per optimizer step.
         clip_norm: largest norm of the gradient; None leaves it as it is.
         accelerator: ``auto``, ``cpu`` or ``gpu``.
-        devices, num_nodes, strategy: of the Lightning Trainer.
+        devices, num_nodes, strategy: of the Lightning Trainer; several devices train by ``ddp``.
+        sync_batchnorm: let batch norm see the batches of all processes (CUDA only).
+        checkpoint_every_minutes: minutes between two checkpoints within an epoch; 0 writes them at
+            the end of epochs only.
         precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``; ``auto`` is bf16-mixed on CUDA and
             32-true on a CPU, ``bf16-where-native`` is bf16-mixed on any device that is fast at it.
         compile: run the network through torch.compile.
@@ -97,6 +100,8 @@ class Experiment:
     devices: int | str | Sequence[int] = 1
     num_nodes: int = 1
     strategy: str = "auto"
+    sync_batchnorm: bool = False
+    checkpoint_every_minutes: float = 15.0
     precision: str = "auto"
     compile: bool = False
     logger: str = "csv"
@@ -224,6 +229,7 @@ class Experiment:
             "num_nodes": 1,
             "sample_every": 0,
             "sample_images": 1,
+            "checkpoint_every_minutes": 0,
         }
         for name, least in at_least.items():
             if not getattr(self, name) >= least:

@@ -8,9 +8,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from network.datasets.catalog import DatasetSpec
+from network.processes import rank_and_processes, total
 
 
 class Confusion(MulticlassConfusionMatrix):
@@ -28,6 +30,57 @@ class Confusion(MulticlassConfusionMatrix):
         Shapes: preds and target integer [B, H, W].
         """
         self.confmat += count_pixels(preds, target, self.num_classes, self.ignore_index).sum(dim=0)
+
+    def state(self) -> Tensor:
+        """What all processes have counted so far, for a checkpoint."""
+        return total(self.confmat)
+
+    def restore(self, state: Tensor) -> None:
+        """Go on from ``state``; one process takes what all had."""
+        self.confmat = _share(state).to(self.confmat)
+
+
+class Averages:
+    """Means of named scalars over the batches of an epoch and over processes."""
+
+    def __init__(self) -> None:
+        self.means: dict[str, MeanMetric] = {}
+
+    def update(self, values: Mapping[str, Tensor], weight: int) -> None:
+        """Take in the values of a batch of ``weight`` images."""
+        for name, value in values.items():
+            mean = self.means.setdefault(name, MeanMetric(nan_strategy="disable"))
+            if mean.device != value.device:
+                mean.to(value.device)
+            mean.update(value, weight)
+
+    def compute(self) -> dict[str, Tensor]:
+        """The means so far."""
+        return {name: mean.compute() for name, mean in self.means.items()}
+
+    def reset(self) -> None:
+        """Begin another epoch."""
+        for mean in self.means.values():
+            mean.reset()
+
+    def state(self) -> dict[str, Tensor]:
+        """Weighted sum and weight of every name over all processes, for a checkpoint."""
+        return {
+            name: total(torch.stack([mean.mean_value, mean.weight]))
+            for name, mean in self.means.items()
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from ``state``; one process takes what all had."""
+        for name, sums in state.items():
+            mean = self.means[name] = MeanMetric(nan_strategy="disable")
+            mean.mean_value, mean.weight = _share(sums).clone()
+            mean._update_count = 1
+
+
+def _share(state: Tensor) -> Tensor:
+    rank, _ = rank_and_processes()
+    return state if rank == 0 else torch.zeros_like(state)
 
 
 def count_pixels(preds: Tensor, target: Tensor, num_classes: int, ignore_index: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 from datetime import datetime
@@ -11,37 +12,36 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import (
-    Callback,
-    LearningRateMonitor,
-    ModelCheckpoint,
-    TQDMProgressBar,
-)
+import torch.distributed as dist
+from pytorch_lightning.callbacks import Callback, TQDMProgressBar
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from timm.layers import convert_sync_batchnorm
 from torch import nn
 
+from network.checkpointing import Checkpoints
 from network.checkpoints import (
-    BEST,
     LAST,
-    find_checkpoint,
+    WholeFiles,
     load_checkpoint,
     load_weights,
+    remove_unfinished,
     run_folder,
 )
 from network.datasets.catalog import DatasetSpec
 from network.datasets.datamodule import SegmentationDataModule
-from network.datasets.files import write_json
 from network.datasets.segmentation import DatasetLayout, listed
 from network.devices import choose_precision, prepare_device
 from network.errors import ConfigError, OutputError
 from network.experiment import Experiment
-from network.loggers import build_loggers
+from network.loggers import EpochLog, build_loggers
+from network.processes import starts_alone
 from network.provenance import provenance
+from network.run_record import RunRecord
 from network.samples import SamplePredictions
 from network.training import SegmentationModule
 
-RECORD = "run.json"
 SAMPLES = "samples"
 
 
@@ -53,7 +53,8 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
 
     Args:
         experiment: the config.
-        resume: path of a checkpoint to go on from, or ``auto`` for the run's last one.
+        resume: path of a checkpoint to go on from, or ``auto`` for the run's last one, where there
+            is one.
 
     Returns:
         the run's folder of checkpoints.
@@ -67,24 +68,35 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     spec = layout.spec
     data = experiment.build_data(layout)
     data.setup("fit")
-    experiment.check(layout, data.train.samples + data.val.samples)
-    data.check_batches()
+    if starts_alone():
+        experiment.check(layout, data.train.samples + data.val.samples)
 
     folder = run_folder(spec.name, experiment.name)
     checkpoint = _checkpoint_to_resume(folder, resume)
     protocol = _protocol(layout, data)
     net = experiment.build_net(spec, pretrained=checkpoint is None)
+    step = 0
     if checkpoint is not None:
         stored = load_checkpoint(checkpoint, to_resume=True)
         _check_protocol(stored.get("protocol", protocol), protocol, checkpoint)
         load_weights(net, stored, checkpoint)
-    net = net.to(memory_format=torch.channels_last)
+        step = stored["global_step"]
+        del stored
     loss = experiment.build_loss(spec)
     mode = _monitor_mode(experiment.monitor, spec, _rehearse(net, loss, data))
+    if experiment.sync_batchnorm:
+        net = _synchronised(net, device)
+    net = net.to(memory_format=torch.channels_last)
     if experiment.compile:
         net.compile()
 
-    callbacks = _checkpointing(folder, experiment, mode)
+    goes_on = resume == "auto" or _lies_in(folder, checkpoint)
+    record = RunRecord.begin(folder, f"{spec.name}/{experiment.name}", goes_on)
+    log = EpochLog(record.log_folder)
+    callbacks = [
+        Checkpoints(folder, experiment.monitor, mode, experiment.checkpoint_every_minutes, log),
+        TQDMProgressBar(_refresh_rate()),
+    ]
     if experiment.sample_every:
         callbacks.append(
             SamplePredictions(
@@ -95,15 +107,30 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
                 experiment.sample_images,
             )
         )
-    loggers = build_loggers(experiment.logger, f"{spec.name}/{experiment.name}")
+    loggers = build_loggers(experiment.logger, record.run, log, record.started, step)
     trainer = _build_trainer(experiment, device, precision, loggers, callbacks)
+    data.check_batches(trainer.world_size)
     if trainer.is_global_zero:
-        if checkpoint is None or checkpoint.resolve().parent != folder.resolve():
+        if goes_on:
+            remove_unfinished(folder)
+        else:
             _move_aside(folder)
-        text = experiment.config_path.read_text(encoding="utf-8")
-        write_json(folder / RECORD, provenance(experiment, device) | {"config_text": text})
+        record.write(provenance(experiment, device), experiment, checkpoint, step)
+        if checkpoint is not None:
+            print(f"going on from step {step} of {checkpoint}")
+        elif resume == "auto":
+            print(f"no checkpoint in {folder} yet: training from the beginning")
     module = SegmentationModule(net, loss, spec, experiment, protocol)
-    trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+    try:
+        trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+    except BaseException:
+        if trainer.is_global_zero and (folder / LAST).is_file():
+            print(
+                f"\nwhat was trained is kept in {folder / LAST}; go on from there by the same "
+                "command with --resume auto",
+                file=sys.stderr,
+            )
+        raise
     return folder
 
 
@@ -140,8 +167,23 @@ def _check_protocol(stored: dict[str, Any], protocol: dict[str, Any], checkpoint
 
 def _checkpoint_to_resume(folder: Path, resume: str | None) -> Path | None:
     if resume == "auto":
-        return find_checkpoint(folder, LAST, "there is no run to resume; train without --resume")
+        return folder / LAST if (folder / LAST).is_file() else None
     return None if resume is None else Path(resume)
+
+
+def _lies_in(folder: Path, checkpoint: Path | None) -> bool:
+    return checkpoint is not None and checkpoint.resolve().parent == folder.resolve()
+
+
+def _synchronised(net: nn.Module, device: torch.device) -> nn.Module:
+    """Batch norm over all processes; by timm, which keeps the activations inside its norms.
+
+    Raises:
+        ConfigError: on a CPU, where torch has none.
+    """
+    if device.type != "cuda":
+        raise ConfigError("sync_batchnorm=True: torch synchronises batch norm on CUDA only")
+    return convert_sync_batchnorm(net)
 
 
 @torch.no_grad()
@@ -183,9 +225,7 @@ def _build_trainer(
         return pl.Trainer(
             max_epochs=experiment.max_epoch,
             accelerator="gpu" if device.type == "cuda" else "cpu",
-            devices=experiment.devices,
-            num_nodes=experiment.num_nodes,
-            strategy=experiment.strategy,
+            **_devices(experiment),
             precision=precision,
             accumulate_grad_batches=experiment.accumulate,
             gradient_clip_val=experiment.clip_norm,
@@ -195,11 +235,8 @@ def _build_trainer(
             log_every_n_steps=10,
             enable_model_summary=False,
             logger=loggers,
-            callbacks=[
-                *callbacks,
-                LearningRateMonitor("epoch"),
-                TQDMProgressBar(_refresh_rate()),
-            ],
+            callbacks=callbacks,
+            plugins=[WholeFiles()],
         )
     except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
         raise ConfigError(
@@ -208,18 +245,29 @@ def _build_trainer(
         ) from error
 
 
-def _checkpointing(folder: Path, experiment: Experiment, mode: str) -> list[Callback]:
-    shared = {
-        "dirpath": folder,
-        "save_on_train_epoch_end": True,
-        "enable_version_counter": False,
-        "auto_insert_metric_name": False,
-    }
-    best = ModelCheckpoint(
-        filename=Path(BEST).stem, monitor=experiment.monitor, mode=mode, **shared
-    )
-    last = ModelCheckpoint(filename=Path(LAST).stem, **shared)
-    return [best, last]
+def _devices(experiment: Experiment) -> dict[str, Any]:
+    """Devices, nodes and strategy for the Trainer; torchrun says the first two itself.
+
+    DDP does not copy buffers from process to process at every step: in validation, where processes
+    may have different numbers of images, they would wait for each other for ever.
+    """
+    devices, nodes, strategy = experiment.devices, experiment.num_nodes, experiment.strategy
+    started = int(os.environ.get("LOCAL_WORLD_SIZE", 1)) if dist.is_torchelastic_launched() else 0
+    if started:
+        all_nodes = int(os.environ["WORLD_SIZE"]) // started
+        if (devices, nodes) == (1, 1):
+            devices, nodes = started, all_nodes
+        if (devices, nodes) != (started, all_nodes):
+            raise ConfigError(
+                f"devices={devices} num_nodes={nodes}, but torchrun started {started} processes on "
+                f"each of {all_nodes} nodes; leave both settings out"
+            )
+    several = started or nodes > 1 or devices not in (1, "1")
+    if strategy == "ddp" or (strategy == "auto" and several):
+        strategy = DDPStrategy(broadcast_buffers=False)
+    elif strategy == "ddp_find_unused_parameters_true":
+        strategy = DDPStrategy(broadcast_buffers=False, find_unused_parameters=True)
+    return {"devices": devices, "num_nodes": nodes, "strategy": strategy}
 
 
 def _move_aside(folder: Path) -> None:
@@ -258,5 +306,7 @@ def _quiet() -> None:
         ".*could not find the monitored key.*",
         ".*LeafSpec.*",
         ".*smaller than the logging interval.*",
+        ".*your dataloader is not resumable.*",  # the sampler goes on where the run stopped
+        ".*sync_dist=True.*",  # scores are computed from what all processes counted
     ):
         warnings.filterwarnings("ignore", message)

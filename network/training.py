@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -12,15 +13,26 @@ from timm.optim import Lookahead
 from torch import Tensor, nn
 
 from network.datasets.catalog import DatasetSpec
+from network.errors import ConfigError, TrainingError
 from network.experiment import Experiment
-from network.metrics import Confusion, Scores, score_table
+from network.metrics import Averages, Confusion, Scores, score_table
+from network.processes import (
+    average_buffers,
+    random_states,
+    rank_and_processes,
+    restore_random_state,
+)
 
 
 class SegmentationModule(pl.LightningModule):
     """Trains a network and scores it on the validation set.
 
     Logged: every term of the loss (``train_main``, ``val_heatmap``, ...), IoU of every class,
-    mIoU, F1 and OA of training and validation.
+    mIoU, F1 and OA of training and validation, and the learning rate.
+
+    A checkpoint may be written after any step. It holds what Lightning stores, the counts and
+    means of the epoch so far, and the states of the random number generators, so that a resumed
+    run takes the same steps as one that was never stopped.
 
     Args:
         net: image -> output with ``logits``.
@@ -46,6 +58,9 @@ class SegmentationModule(pl.LightningModule):
         self.protocol = protocol or {}
         self.train_confusion = Confusion(spec)
         self.val_confusion = Confusion(spec)
+        self.averages = {"train": Averages(), "val": Averages()}
+        self._random_states: list[dict[str, Any]] = []
+        self._unchecked: _Step | None = None
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits [B, N, H, W] of normalised images."""
@@ -53,27 +68,125 @@ class SegmentationModule(pl.LightningModule):
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
         """Loss of a batch."""
-        return self._step(batch, "train", self.train_confusion)
+        terms = self._step(batch, "train", self.train_confusion)
+        # The step before has ended by now: to look at its loss makes no device wait.
+        self.check_loss()
+        self._unchecked = _Step(self.current_epoch, batch_idx, batch["name"], terms)
+        return terms["total"]
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         """Loss and counts of a batch."""
         self._step(batch, "val", self.val_confusion)
 
+    def check_loss(self) -> None:
+        """Look at the loss of the last step.
+
+        Raises:
+            TrainingError: it is not finite.
+        """
+        step, self._unchecked = self._unchecked, None
+        if step is not None and not torch.isfinite(step.terms["total"]):
+            raise TrainingError(step.complaint())
+
+    def on_train_start(self) -> None:
+        """Go on with the random states and the learning rate of the checkpoint's step."""
+        rank, _ = rank_and_processes()
+        if rank:
+            pl.seed_everything(self.experiment.seed + rank, workers=True, verbose=False)
+        if self._random_states:
+            restore_random_state(self._random_states, self.device)
+        schedule = self.lr_schedulers()
+        groups = self.optimizers().param_groups
+        for group, base, factor in zip(groups, schedule.base_lrs, schedule.lr_lambdas, strict=True):
+            group["lr"] = base * factor(schedule.last_epoch)
+
     def on_save_checkpoint(self, checkpoint: dict) -> None:
-        """Store what was trained and validated on, for the record of a test."""
+        """Store protocol, the epoch so far, and random states.
+
+        Raises:
+            TrainingError: loss or weights are not finite, so that there is nothing worth storing.
+        """
+        self.check_loss()
+        broken = [name for name, p in self.net.named_parameters() if not p.isfinite().all()]
+        if broken:
+            raise TrainingError(
+                f"after epoch {self.current_epoch + 1}, step {self.global_step}, the network holds "
+                f"values that are not finite (first in {broken[0]}): the training has diverged. "
+                "Lower lr, or set clip_norm=1"
+            )
         checkpoint["protocol"] = self.protocol
+        checkpoint["progress"] = {
+            "confusion": self.train_confusion.state(),
+            "averages": self.averages["train"].state(),
+            "random": random_states(self.device),
+            "batch": self.whole_batch(),
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        """Restore ``on_save_checkpoint``'s; the optimizer's settings are those of the config.
+
+        Raises:
+            ConfigError: other images per step than in the checkpoint's run.
+        """
+        settings = self.experiment
+        for state in checkpoint["optimizer_states"]:
+            for group in state["param_groups"]:
+                if ("lookahead_k" in group) != bool(settings.lookahead_k):
+                    raise ConfigError(
+                        f"lookahead_k={settings.lookahead_k}: Lookahead cannot be switched on or "
+                        "off in a run that is resumed"
+                    )
+                group["initial_lr"] = settings.lr
+                group["weight_decay"] = settings.weight_decay
+                if settings.lookahead_k:
+                    group["lookahead_k"] = settings.lookahead_k
+                    group["lookahead_alpha"] = settings.lookahead_alpha
+        for state in checkpoint["lr_schedulers"]:
+            state["base_lrs"] = [settings.lr] * len(state["base_lrs"])
+
+        progress = checkpoint.get("progress")
+        if progress is None:
+            return
+        batch = self.whole_batch()
+        different = [
+            f"{name} {before}, now {batch[name]}"
+            for name, before in progress["batch"].items()
+            if before != batch[name]
+        ]
+        if different:
+            raise ConfigError(
+                f"the run cannot be resumed with other batches ({'; '.join(different)}): images "
+                "per step are devices x num_nodes x train_batch_size; choose them so that the "
+                "product is as before, or train a new run under another name"
+            )
+        self.train_confusion.restore(progress["confusion"])
+        self.averages["train"].restore(progress["averages"])
+        self._random_states = progress["random"]
+
+    def whole_batch(self) -> dict[str, int]:
+        """What all processes together take per step; it must not change within a run."""
+        settings = self.experiment
+        return {
+            "images per step": self.trainer.world_size * settings.train_batch_size,
+            "accumulate": settings.accumulate,
+            "images per epoch": len(self.trainer.datamodule.train) * settings.repeat,
+        }
 
     def on_train_epoch_end(self) -> None:
-        """Log the training scores."""
-        self._log_scores("train", self.train_confusion)
+        """Log the training scores and the learning rate."""
+        self.check_loss()
+        rate = self.optimizers().param_groups[0]["lr"]
+        self._log_epoch("train", self.train_confusion, {"lr": rate})
+
+    def on_validation_start(self) -> None:
+        """Validate the network that is going to be saved."""
+        average_buffers(self.net)
 
     def on_validation_epoch_end(self) -> None:
         """Log and print the validation scores."""
-        scores = self._log_scores("val", self.val_confusion)
-        if not self.trainer.sanity_checking:
-            epoch = f"epoch {self.current_epoch + 1} of {self.trainer.max_epochs}"
-            table = score_table({"": scores}, self.spec, epoch)
-            self.print(f"\n{table}\n")
+        scores = self._log_epoch("val", self.val_confusion)
+        epoch = f"epoch {self.current_epoch + 1} of {self.trainer.max_epochs}"
+        self.print(f"\n{score_table({'': scores}, self.spec, epoch)}\n")
 
     def configure_optimizers(self) -> dict:
         """AdamW inside Lookahead; linear warm-up, then cosine, both by the step."""
@@ -83,7 +196,9 @@ class SegmentationModule(pl.LightningModule):
         )
         if settings.lookahead_k:
             optimizer = Lookahead(optimizer, alpha=settings.lookahead_alpha, k=settings.lookahead_k)
-        total = self.trainer.estimated_stepping_batches
+        # The trainer's own estimate starts the data loaders before a checkpoint has said where.
+        batches = self.trainer.datamodule.batches_per_epoch(self.trainer.world_size)
+        total = math.ceil(batches / settings.accumulate) * settings.max_epoch
         factor = partial(
             _learning_rate_factor,
             total=total,
@@ -96,27 +211,55 @@ class SegmentationModule(pl.LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
-    def _step(self, batch: dict, stage: str, confusion: Confusion) -> Tensor:
+    def _step(self, batch: dict, stage: str, confusion: Confusion) -> dict[str, Tensor]:
         out = self.net(batch["image"])
         terms = self.loss(out, batch["mask"])
         confusion.update(out.logits.detach().argmax(dim=1), batch["mask"])
-        self.log_dict(
-            {f"{stage}_{name}": term.detach() for name, term in terms.items()},
-            on_step=False,
-            on_epoch=True,
-            batch_size=len(batch["name"]),
-            sync_dist=True,
-        )
-        return terms["total"]
+        detached = {name: term.detach() for name, term in terms.items()}
+        self.averages[stage].update(detached, len(batch["name"]))
+        return terms
 
-    def _log_scores(self, stage: str, confusion: Confusion) -> Scores:
+    def _log_epoch(
+        self, stage: str, confusion: Confusion, others: Mapping[str, float] | None = None
+    ) -> Scores:
+        """Publish the scores and means of an epoch, for callbacks and loggers, and begin anew."""
+        averages = self.averages[stage]
         scores = Scores.of(confusion.compute(), self.spec)
+        values = {name: value.item() for name, value in averages.compute().items()}
+        values |= {"mIoU": scores.miou, "F1": scores.mf1, "OA": scores.oa}
+        classes = zip(self.spec.classes, scores.iou.tolist(), strict=True)
+        values |= {f"IoU_{name}": value for name, value in classes}
         confusion.reset()
-        means = {"mIoU": scores.miou, "F1": scores.mf1, "OA": scores.oa}
-        classes = dict(zip(self.spec.classes, scores.iou.tolist(), strict=True))
-        self.log_dict({f"{stage}_{name}": value for name, value in means.items()}, prog_bar=True)
-        self.log_dict({f"{stage}_IoU_{name}": value for name, value in classes.items()})
+        averages.reset()
+        values = {f"{stage}_{name}": value for name, value in values.items()}
+        self.log_dict(values, logger=False)
+        # Not by Lightning, which hands them on after the checkpoint of the epoch was written.
+        for logger in self.loggers:
+            logger.log_metrics(
+                {"epoch": self.current_epoch} | values | dict(others or {}), self.global_step
+            )
+            logger.save()
         return scores
+
+
+class _Step:
+    """A training step whose loss has not been looked at."""
+
+    def __init__(
+        self, epoch: int, index: int, names: list[str], terms: Mapping[str, Tensor]
+    ) -> None:
+        self.epoch = epoch
+        self.index = index
+        self.names = names
+        self.terms = {name: term.detach() for name, term in terms.items()}
+
+    def complaint(self) -> str:
+        values = ", ".join(f"{name} {term.item():g}" for name, term in self.terms.items())
+        return (
+            f"the loss is not finite in epoch {self.epoch + 1}, step {self.index + 1} ({values}); "
+            f"images of the batch: {', '.join(self.names)}. Look at them and their masks; if they "
+            "are sound, lower lr, or set clip_norm=1"
+        )
 
 
 def _learning_rate_factor(step: int, total: int, warmup: float, last: float) -> float:

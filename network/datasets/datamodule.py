@@ -7,20 +7,21 @@ from collections.abc import Iterator
 import cv2
 import pytorch_lightning as pl
 import torch
-import torch.distributed as dist
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, default_collate
 
 from network.datasets.files import image_size
 from network.datasets.segmentation import DatasetLayout, SegmentationDataset, Transform
 from network.errors import ConfigError, DataError
+from network.processes import rank_and_processes
 
 
 class EpochSampler(Sampler):
     """Shuffled (index, seed) keys, different in every epoch, the same for the same run seed.
 
     Every sample comes ``repeat`` times an epoch, each time with another seed. With several
-    processes each takes its share; what would not fill one share each is left out of the epoch.
+    processes each takes its share; what would not fill one share each is left out of the epoch. At
+    every step the processes together have the keys that one process with their common batch has.
     """
 
     def __init__(self, count: int, repeat: int, seed: int) -> None:
@@ -28,22 +29,28 @@ class EpochSampler(Sampler):
         self.repeat = repeat
         self.seed = seed
         self.epoch = 0
+        self.seen = {}
+
+    def go_on(self, epoch: int, samples: int) -> None:
+        """Begin in an epoch, and leave out its first samples, which this process has seen."""
+        self.epoch = epoch
+        self.seen = {epoch: samples}
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before every epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.count * self.repeat // _world()[1]
+        return self.count * self.repeat // rank_and_processes()[1]
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         rounds = [torch.randperm(self.count, generator=generator) for _ in range(self.repeat)]
         order = torch.cat(rounds).tolist()
         seeds = torch.randint(2**31, (len(order),), generator=generator).tolist()
-        rank, processes = _world()
+        rank, processes = rank_and_processes()
         keys = list(zip(order, seeds, strict=True))[: len(self) * processes]
-        return iter(keys[rank::processes])
+        return iter(keys[rank::processes][self.seen.get(self.epoch, 0) :])
 
 
 class ShareSampler(Sampler):
@@ -53,11 +60,11 @@ class ShareSampler(Sampler):
         self.count = count
 
     def __len__(self) -> int:
-        rank, processes = _world()
+        rank, processes = rank_and_processes()
         return len(range(rank, self.count, processes))
 
     def __iter__(self) -> Iterator[int]:
-        rank, processes = _world()
+        rank, processes = rank_and_processes()
         return iter(range(rank, self.count, processes))
 
 
@@ -103,14 +110,28 @@ class SegmentationDataModule(pl.LightningDataModule):
             self.train = SegmentationDataset(self.layout, "train", self.train_transform)
         self.val = SegmentationDataset(self.layout, "val")
 
-    def check_batches(self) -> None:
+    def batches_per_epoch(self, processes: int) -> int:
+        """Training batches that each process takes in an epoch."""
+        return len(self.train) * self.repeat // processes // self.train_batch_size
+
+    def check_batches(self, processes: int = 1) -> None:
         """Refuse batches that cannot be put together.
 
         Raises:
             ConfigError: fewer images than a batch or than processes, or images of different sizes
                 in one validation batch.
         """
-        self.train_dataloader()
+        if not self.batches_per_epoch(processes):
+            raise ConfigError(
+                f"train_batch_size={self.train_batch_size}, but an epoch has only "
+                f"{len(self.train) * self.repeat // processes} training images (per process); "
+                "choose a smaller batch or a larger repeat"
+            )
+        if len(self.val) < processes:
+            raise ConfigError(
+                f"{processes} processes, but only {len(self.val)} validation images: one each is "
+                "needed; use fewer devices"
+            )
         if self.val_batch_size > 1 and len({image_size(s.image) for s in self.val.samples}) > 1:
             raise ConfigError(
                 f"val_batch_size={self.val_batch_size}, but the validation images differ in size; "
@@ -118,14 +139,17 @@ class SegmentationDataModule(pl.LightningDataModule):
             )
 
     def train_dataloader(self) -> DataLoader:
-        """Shuffled, without the last incomplete batch."""
+        """Shuffled, without the last incomplete batch.
+
+        Where a resumed run stands in the middle of an epoch, that epoch goes on from there.
+        """
         sampler = EpochSampler(len(self.train), self.repeat, self.seed)
-        if len(sampler) < self.train_batch_size:
-            raise ConfigError(
-                f"train_batch_size={self.train_batch_size}, but an epoch has only {len(sampler)} "
-                "training images (per process); choose a smaller batch or a larger repeat"
-            )
-        return self._loader(self.train, sampler, self.train_batch_size, drop_last=True)
+        loader = self._loader(self.train, sampler, self.train_batch_size, drop_last=True)
+        if self.trainer is not None:
+            loop = self.trainer.fit_loop
+            done = loop.epoch_loop.batch_progress.current.ready % len(loader)
+            sampler.go_on(loop.epoch_progress.current.processed, done * self.train_batch_size)
+        return loader
 
     def val_dataloader(self) -> DataLoader:
         """Every validation sample once."""
@@ -161,6 +185,8 @@ class SegmentationDataModule(pl.LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             collate_fn=_collate,
             worker_init_fn=_start_worker,
+            # Of its own, so that starting workers draws nothing from the network's random numbers.
+            generator=torch.Generator().manual_seed(self.seed),
             **options,
         )
 
@@ -177,10 +203,3 @@ def _collate(items: list[dict]) -> dict:
 
 def _start_worker(_: int) -> None:
     cv2.setNumThreads(0)
-
-
-def _world() -> tuple[int, int]:
-    """Rank of this process and number of processes."""
-    if dist.is_available() and dist.is_initialized():
-        return dist.get_rank(), dist.get_world_size()
-    return 0, 1

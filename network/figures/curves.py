@@ -16,13 +16,13 @@ from matplotlib.ticker import MaxNLocator
 
 from network.errors import DataError, MissingDataError
 from network.figures.style import WIDTH, new_figure, styled
+from network.loggers import METRICS
 
-METRICS = "metrics.csv"
 SCORES = ("mIoU", "F1", "OA")
 STAGES = {"train": "--", "val": "-"}
 _FIRST = ("total", "main", "heatmap", "fisher")
 _TITLES = {"total": "total loss"}
-_RATE = "lr-"
+_RATE = "lr"
 _COLUMNS = 3
 
 

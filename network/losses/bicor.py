@@ -17,6 +17,7 @@ from network.losses.segmentation import (
     cross_entropy_and_dice,
     log_softmax,
 )
+from network.processes import local, total
 
 Weights = float | Sequence[float]
 
@@ -36,6 +37,10 @@ class BiCoRLoss(nn.Module):
     main is CE + Dice on the logits plus ``aux_weight`` times CE on the auxiliary logits (where
     there are any); heatmap_l is CE + Dice on the heatmap logits of layer l, upsampled bilinearly
     to the label; fisher_l the Fisher ratio of its class embeddings.
+
+    In training every term is that of the whole batch, of whichever processes share it: the pixels
+    of all count alike, and Dice and Fisher see all images. So it means the same on 1 and on 8 GPUs.
+    In evaluation mode it is that of the process's own images.
 
     Args:
         ignore_index: label of pixels that count nowhere.
@@ -75,7 +80,8 @@ class BiCoRLoss(nn.Module):
         layers = len(out.heatmaps)
         heatmap_weights = _per_layer("heatmap_weight", self.heatmap_weight, layers)
         fisher_weights = _per_layer("fisher_weight", self.fisher_weight, layers)
-        target = Target(mask, out.logits.shape[1], self.ignore_index)
+        over_processes = total if self.training else local
+        target = Target(mask, out.logits.shape[1], self.ignore_index, over_processes)
 
         with torch.autocast(mask.device.type, enabled=False):
             main = self._segmentation(out.logits, target)
@@ -86,12 +92,12 @@ class BiCoRLoss(nn.Module):
                 self._segmentation(_upsample(heatmap, mask.shape[-2:]), target)
                 for heatmap in out.heatmaps
             ]
-            fishers = [fisher(embeddings) for embeddings in out.class_embeddings]
+            fishers = [fisher(layer, over_processes) for layer in out.class_embeddings]
 
-        total = main
+        weighted = main
         for weight, term in zip(heatmap_weights + fisher_weights, heatmaps + fishers, strict=True):
-            total = total + weight * term
-        return {"main": main, "heatmap": sum(heatmaps), "fisher": sum(fishers), "total": total}
+            weighted = weighted + weight * term
+        return {"main": main, "heatmap": sum(heatmaps), "fisher": sum(fishers), "total": weighted}
 
     def _segmentation(self, logits: Tensor, target: Target) -> Tensor:
         return cross_entropy_and_dice(logits, target, self.label_smoothing, self.dice_smooth)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from network.processes import Total, local
+
 DICE_EPS = 1e-7
 
 
@@ -15,14 +17,18 @@ class Target:
         mask: int64 [B, H, W], class indices and ``ignore_index``.
         num_classes: N.
         ignore_index: value of the pixels that count nowhere.
+        total: sums over the processes that share the batch; all terms are those of the whole batch.
     """
 
-    def __init__(self, mask: Tensor, num_classes: int, ignore_index: int) -> None:
+    def __init__(
+        self, mask: Tensor, num_classes: int, ignore_index: int, total: Total = local
+    ) -> None:
+        self.total = total
         self.valid = mask != ignore_index
         self.index = torch.where(self.valid, mask, 0).unsqueeze(1)
         classes = torch.arange(num_classes, device=mask.device).view(1, -1, 1, 1)
         self.one_hot = (self.index == classes) & self.valid.unsqueeze(1)
-        self.class_pixels = self.one_hot.sum(dim=(0, 2, 3))
+        self.class_pixels = total(self.one_hot.sum(dim=(0, 2, 3)))
         self.pixels = self.class_pixels.sum()
 
 
@@ -34,7 +40,7 @@ def cross_entropy(log_probs: Tensor, target: Target, smoothing: float = 0.0) -> 
     per_pixel = -log_probs.gather(1, target.index).squeeze(1)
     if smoothing:
         per_pixel = (1 - smoothing) * per_pixel - smoothing * log_probs.mean(dim=1)
-    return (per_pixel * target.valid).sum() / target.pixels.clamp_min(1)
+    return target.total((per_pixel * target.valid).sum()) / target.pixels.clamp_min(1)
 
 
 def dice(log_probs: Tensor, target: Target, smooth: float = 0.05) -> Tensor:
@@ -44,8 +50,9 @@ def dice(log_probs: Tensor, target: Target, smooth: float = 0.05) -> Tensor:
     """
     probs = log_probs.exp() * target.valid.unsqueeze(1)
     overlap = (probs * target.one_hot).sum(dim=(0, 2, 3))
-    total = probs.sum(dim=(0, 2, 3)) + target.class_pixels
-    score = (2 * overlap + smooth) / (total + smooth).clamp_min(DICE_EPS)
+    overlap, predicted = target.total(torch.stack([overlap, probs.sum(dim=(0, 2, 3))]))
+    both = predicted + target.class_pixels
+    score = (2 * overlap + smooth) / (both + smooth).clamp_min(DICE_EPS)
     return ((1 - score) * (target.class_pixels > 0)).mean()
 
 
