@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from network.checkpoints import BEST
 from network.cli import reports_faults
 from network.experiment import Experiment
 from network.runs import train
@@ -25,8 +24,7 @@ def main() -> None:
         help="settings to change, as max_epoch=1 net.backbone=resnet18",
     )
     args = parser.parse_intermixed_args()
-    folder = train(Experiment.load(args.config, args.overrides), args.resume)
-    print(f"best checkpoint: {folder / BEST}")
+    train(Experiment.load(args.config, args.overrides), args.resume)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from network.datasets.catalog import DatasetSpec
@@ -41,41 +40,37 @@ class Confusion(MulticlassConfusionMatrix):
 
 
 class Averages:
-    """Means of named scalars over the batches of an epoch and over processes."""
+    """Means of named scalars over the batches of an epoch and over processes.
+
+    (torchmetrics' MeanMetric drops the weights where it is told to keep NaN.)
+    """
 
     def __init__(self) -> None:
-        self.means: dict[str, MeanMetric] = {}
+        self.sums: dict[str, Tensor] = {}
 
     def update(self, values: Mapping[str, Tensor], weight: int) -> None:
         """Take in the values of a batch of ``weight`` images."""
         for name, value in values.items():
-            mean = self.means.setdefault(name, MeanMetric(nan_strategy="disable"))
-            if mean.device != value.device:
-                mean.to(value.device)
-            mean.update(value, weight)
+            value = value.detach().double()
+            both = torch.stack([weight * value, torch.full_like(value, weight)])
+            self.sums[name] = self.sums[name].to(both) + both if name in self.sums else both
 
-    def compute(self) -> dict[str, Tensor]:
+    def compute(self) -> dict[str, float]:
         """The means so far."""
-        return {name: mean.compute() for name, mean in self.means.items()}
+        totals = {name: sums.tolist() for name, sums in self.state().items()}
+        return {name: value / weight for name, (value, weight) in totals.items()}
 
     def reset(self) -> None:
         """Begin another epoch."""
-        for mean in self.means.values():
-            mean.reset()
+        self.sums = {}
 
     def state(self) -> dict[str, Tensor]:
         """Weighted sum and weight of every name over all processes, for a checkpoint."""
-        return {
-            name: total(torch.stack([mean.mean_value, mean.weight]))
-            for name, mean in self.means.items()
-        }
+        return {name: total(sums) for name, sums in self.sums.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go on from ``state``; one process takes what all had."""
-        for name, sums in state.items():
-            mean = self.means[name] = MeanMetric(nan_strategy="disable")
-            mean.mean_value, mean.weight = _share(sums).clone()
-            mean._update_count = 1
+        self.sums = {name: _share(sums) for name, sums in state.items()}
 
 
 def _share(state: Tensor) -> Tensor:

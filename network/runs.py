@@ -22,6 +22,7 @@ from torch import nn
 
 from network.checkpointing import Checkpoints
 from network.checkpoints import (
+    BEST,
     LAST,
     WholeFiles,
     load_checkpoint,
@@ -75,13 +76,12 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     checkpoint = _checkpoint_to_resume(folder, resume)
     protocol = _protocol(layout, data)
     net = experiment.build_net(spec, pretrained=checkpoint is None)
-    step = 0
+    stored = {}
     if checkpoint is not None:
         stored = load_checkpoint(checkpoint, to_resume=True)
         _check_protocol(stored.get("protocol", protocol), protocol, checkpoint)
         load_weights(net, stored, checkpoint)
-        step = stored["global_step"]
-        del stored
+    step = stored.get("global_step", 0)
     loss = experiment.build_loss(spec)
     mode = _monitor_mode(experiment.monitor, spec, _rehearse(net, loss, data))
     if experiment.sync_batchnorm:
@@ -110,6 +110,10 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     loggers = build_loggers(experiment.logger, record.run, log, record.started, step)
     trainer = _build_trainer(experiment, device, precision, loggers, callbacks)
     data.check_batches(trainer.world_size)
+    steps = _steps(experiment, data, trainer.world_size)
+    if stored:
+        _check_steps(stored, steps, checkpoint)
+    del stored
     if trainer.is_global_zero:
         if goes_on:
             remove_unfinished(folder)
@@ -120,7 +124,7 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
             print(f"going on from step {step} of {checkpoint}")
         elif resume == "auto":
             print(f"no checkpoint in {folder} yet: training from the beginning")
-    module = SegmentationModule(net, loss, spec, experiment, protocol)
+    module = SegmentationModule(net, loss, spec, experiment, protocol, steps)
     try:
         trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     except BaseException:
@@ -131,6 +135,8 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
                 file=sys.stderr,
             )
         raise
+    if trainer.is_global_zero:
+        print(f"best checkpoint: {folder / BEST}")
     return folder
 
 
@@ -169,6 +175,36 @@ def _checkpoint_to_resume(folder: Path, resume: str | None) -> Path | None:
     if resume == "auto":
         return folder / LAST if (folder / LAST).is_file() else None
     return None if resume is None else Path(resume)
+
+
+def _steps(experiment: Experiment, data: SegmentationDataModule, processes: int) -> dict[str, int]:
+    """Of what the steps of a run consist; counts of steps in its checkpoints mean these."""
+    return {
+        "images per step": processes * experiment.train_batch_size,
+        "accumulate": experiment.accumulate,
+        "images per epoch": len(data.train) * experiment.repeat,
+        "Lookahead": int(experiment.lookahead_k > 0),
+    }
+
+
+def _check_steps(stored: dict[str, Any], steps: dict[str, int], checkpoint: Path) -> None:
+    """Refuse to go on with other steps, at which schedule and place in the epoch would be wrong.
+
+    Raises:
+        ConfigError: the steps are not what they were.
+    """
+    before = stored.get("progress", {}).get("steps", steps)
+    different = [
+        f"{name} {before.get(name)}, now {now}"
+        for name, now in steps.items()
+        if before.get(name) != now
+    ]
+    if different:
+        raise ConfigError(
+            f"the run of {checkpoint} cannot go on with other steps ({'; '.join(different)}). "
+            "Images per step are devices x num_nodes x train_batch_size: on other devices choose "
+            "them so that the product stays the same, or train a new run under another name"
+        )
 
 
 def _lies_in(folder: Path, checkpoint: Path | None) -> bool:

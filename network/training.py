@@ -13,7 +13,7 @@ from timm.optim import Lookahead
 from torch import Tensor, nn
 
 from network.datasets.catalog import DatasetSpec
-from network.errors import ConfigError, TrainingError
+from network.errors import TrainingError
 from network.experiment import Experiment
 from network.metrics import Averages, Confusion, Scores, score_table
 from network.processes import (
@@ -40,6 +40,7 @@ class SegmentationModule(pl.LightningModule):
         spec: of the dataset.
         experiment: for the optimizer and its schedule.
         protocol: what is trained and validated on; stored in the checkpoints.
+        steps: of what its steps consist; stored in the checkpoints.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class SegmentationModule(pl.LightningModule):
         spec: DatasetSpec,
         experiment: Experiment,
         protocol: dict[str, Any] | None = None,
+        steps: dict[str, int] | None = None,
     ) -> None:
         super().__init__()
         self.net = net
@@ -56,6 +58,7 @@ class SegmentationModule(pl.LightningModule):
         self.spec = spec
         self.experiment = experiment
         self.protocol = protocol or {}
+        self.steps = steps or {}
         self.train_confusion = Confusion(spec)
         self.val_confusion = Confusion(spec)
         self.averages = {"train": Averages(), "val": Averages()}
@@ -119,23 +122,14 @@ class SegmentationModule(pl.LightningModule):
             "confusion": self.train_confusion.state(),
             "averages": self.averages["train"].state(),
             "random": random_states(self.device),
-            "batch": self.whole_batch(),
+            "steps": self.steps,
         }
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
-        """Restore ``on_save_checkpoint``'s; the optimizer's settings are those of the config.
-
-        Raises:
-            ConfigError: other images per step than in the checkpoint's run.
-        """
+        """Restore what was stored; the optimizer's settings are those of the config."""
         settings = self.experiment
         for state in checkpoint["optimizer_states"]:
             for group in state["param_groups"]:
-                if ("lookahead_k" in group) != bool(settings.lookahead_k):
-                    raise ConfigError(
-                        f"lookahead_k={settings.lookahead_k}: Lookahead cannot be switched on or "
-                        "off in a run that is resumed"
-                    )
                 group["initial_lr"] = settings.lr
                 group["weight_decay"] = settings.weight_decay
                 if settings.lookahead_k:
@@ -145,32 +139,10 @@ class SegmentationModule(pl.LightningModule):
             state["base_lrs"] = [settings.lr] * len(state["base_lrs"])
 
         progress = checkpoint.get("progress")
-        if progress is None:
-            return
-        batch = self.whole_batch()
-        different = [
-            f"{name} {before}, now {batch[name]}"
-            for name, before in progress["batch"].items()
-            if before != batch[name]
-        ]
-        if different:
-            raise ConfigError(
-                f"the run cannot be resumed with other batches ({'; '.join(different)}): images "
-                "per step are devices x num_nodes x train_batch_size; choose them so that the "
-                "product is as before, or train a new run under another name"
-            )
-        self.train_confusion.restore(progress["confusion"])
-        self.averages["train"].restore(progress["averages"])
-        self._random_states = progress["random"]
-
-    def whole_batch(self) -> dict[str, int]:
-        """What all processes together take per step; it must not change within a run."""
-        settings = self.experiment
-        return {
-            "images per step": self.trainer.world_size * settings.train_batch_size,
-            "accumulate": settings.accumulate,
-            "images per epoch": len(self.trainer.datamodule.train) * settings.repeat,
-        }
+        if progress is not None:
+            self.train_confusion.restore(progress["confusion"])
+            self.averages["train"].restore(progress["averages"])
+            self._random_states = progress["random"]
 
     def on_train_epoch_end(self) -> None:
         """Log the training scores and the learning rate."""
@@ -215,8 +187,7 @@ class SegmentationModule(pl.LightningModule):
         out = self.net(batch["image"])
         terms = self.loss(out, batch["mask"])
         confusion.update(out.logits.detach().argmax(dim=1), batch["mask"])
-        detached = {name: term.detach() for name, term in terms.items()}
-        self.averages[stage].update(detached, len(batch["name"]))
+        self.averages[stage].update(terms, len(batch["name"]))
         return terms
 
     def _log_epoch(
@@ -225,7 +196,7 @@ class SegmentationModule(pl.LightningModule):
         """Publish the scores and means of an epoch, for callbacks and loggers, and begin anew."""
         averages = self.averages[stage]
         scores = Scores.of(confusion.compute(), self.spec)
-        values = {name: value.item() for name, value in averages.compute().items()}
+        values = averages.compute()
         values |= {"mIoU": scores.miou, "F1": scores.mf1, "OA": scores.oa}
         classes = zip(self.spec.classes, scores.iou.tolist(), strict=True)
         values |= {f"IoU_{name}": value for name, value in classes}

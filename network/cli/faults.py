@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import signal
@@ -31,6 +32,12 @@ def reports_faults(main: Callable[..., None]) -> Callable[..., None]:
                 raise
             print(f"error: {_message(error)}", file=sys.stderr)
             sys.exit(1)
+        except (RuntimeError, OSError) as error:
+            explanation = _explained(error)
+            if explanation is None or os.environ.get("BICOR_TRACEBACK"):
+                raise
+            print(f"error: {explanation}", file=sys.stderr)
+            sys.exit(1)
         except KeyboardInterrupt:
             _interrupted()
         except SystemExit as stop:
@@ -49,6 +56,25 @@ def _stop(*_: object) -> NoReturn:
 def _interrupted() -> NoReturn:
     print("interrupted", file=sys.stderr)
     sys.exit(130)
+
+
+def _explained(error: RuntimeError | OSError) -> str | None:
+    """What a fault of the machine means for the user; None for any other error."""
+    text = str(error).strip()
+    if text.startswith("DataLoader worker"):
+        return (
+            f"a data loading process died ({text}), as they do where memory is short: lower "
+            "num_workers, or enlarge /dev/shm where the words 'Bus error' stand. num_workers=0 "
+            "loads without such processes"
+        )
+    if type(error).__name__ == "OutOfMemoryError":
+        return (
+            f"the GPU's memory is full ({text.splitlines()[0]}): lower train_batch_size (and raise "
+            "accumulate), val_batch_size or transform.crop_size"
+        )
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"cannot write {error.filename or 'a file'}: {error.strerror}; make room"
+    return None
 
 
 def _message(error: UserError) -> str:
