@@ -234,10 +234,10 @@ class Experiment:
         for name, least in at_least.items():
             if not getattr(self, name) >= least:
                 raise ConfigError(f"{name}={getattr(self, name)}: at least {least}")
-        for name in ("lr", "clip_norm"):
+        for name, most in (("lr", 1000), ("clip_norm", math.inf)):
             value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise ConfigError(f"{name}={value}: a number above 0")
+            if value is not None and not (0 < value <= most and value < math.inf):
+                raise ConfigError(f"{name}={value}: a number above 0 and at most {most}")
         if self.val_every > self.max_epoch:
             raise ConfigError(
                 f"val_every={self.val_every}, but max_epoch={self.max_epoch}: no checkpoint would "

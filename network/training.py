@@ -115,7 +115,7 @@ class SegmentationModule(pl.LightningModule):
             raise TrainingError(
                 f"after epoch {self.current_epoch + 1}, step {self.global_step}, the network holds "
                 f"values that are not finite (first in {broken[0]}): the training has diverged. "
-                "Lower lr, or set clip_norm=1"
+                "Resume with a lower lr, or with clip_norm=1"
             )
         checkpoint["protocol"] = self.protocol
         checkpoint["progress"] = {
@@ -229,7 +229,7 @@ class _Step:
         return (
             f"the loss is not finite in epoch {self.epoch + 1}, step {self.index + 1} ({values}); "
             f"images of the batch: {', '.join(self.names)}. Look at them and their masks; if they "
-            "are sound, lower lr, or set clip_norm=1"
+            "are sound, resume with a lower lr, or with clip_norm=1"
         )
 
 
