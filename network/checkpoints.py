@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
-from torch import nn
+from torch import Tensor, nn
 
 from network.datasets.catalog import DatasetSpec
 from network.datasets.files import replacing
@@ -87,23 +87,40 @@ def load_checkpoint(path: str | Path, to_resume: bool = False) -> dict:
     Raises:
         CheckpointError: missing, damaged, or more than tensors and plain values.
     """
+    checkpoint = read_tensors(path)
+    if not isinstance(checkpoint.get("state_dict"), dict):
+        raise CheckpointError(f"{path} is not a checkpoint of train.py: it has no 'state_dict'")
+    missing = [key for key in RESUMABLE if key not in checkpoint] if to_resume else []
+    if missing:
+        raise CheckpointError(f"{path} cannot be resumed: it lacks {', '.join(missing)}")
+    return checkpoint
+
+
+def read_tensors(path: str | Path) -> dict:
+    """Read a file of tensors and plain values; code in it is never run.
+
+    Raises:
+        CheckpointError: missing, damaged, or more than tensors and plain values by name.
+    """
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"no checkpoint {path}")
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch and pickle raise many kinds for a file that is no checkpoint
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint: damaged, or holding more than tensors and "
             f"plain values ({reason})"
         ) from error
-    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
-        raise CheckpointError(f"{path} is not a checkpoint of train.py: it has no 'state_dict'")
-    missing = [key for key in RESUMABLE if key not in checkpoint] if to_resume else []
-    if missing:
-        raise CheckpointError(f"{path} cannot be resumed: it lacks {', '.join(missing)}")
-    return checkpoint
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path} is not a checkpoint: it holds a {type(content).__name__}")
+    return content
+
+
+def as_stored(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of a network under the names that they have in a checkpoint."""
+    return {_PREFIX + name: value for name, value in weights.items()}
 
 
 def load_weights(net: nn.Module, checkpoint: dict, path: str | Path) -> None:

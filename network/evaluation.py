@@ -138,6 +138,7 @@ def test(
                 "path": str(trained.checkpoint),
                 "sha256": file_hash(trained.checkpoint),
                 "epoch": trained.stored["epoch"] + 1 if "epoch" in trained.stored else None,
+                "converted": trained.stored.get("converted"),
             },
             "precision": trained.precision,
         }
