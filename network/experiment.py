@@ -11,7 +11,6 @@ import ast
 import difflib
 import importlib.util
 import inspect
-import math
 import sys
 import types
 import typing
@@ -229,15 +228,19 @@ class Experiment:
             "num_nodes": 1,
             "sample_every": 0,
             "sample_images": 1,
+            "seed": 0,
             "checkpoint_every_minutes": 0,
         }
         for name, least in at_least.items():
             if not getattr(self, name) >= least:
                 raise ConfigError(f"{name}={getattr(self, name)}: at least {least}")
-        for name, most in (("lr", 1000), ("clip_norm", math.inf)):
+        at_most = {"lr": 1000, "clip_norm": 1e9, "lookahead_alpha": 1}
+        for name, most in at_most.items():
             value = getattr(self, name)
-            if value is not None and not (0 < value <= most and value < math.inf):
-                raise ConfigError(f"{name}={value}: a number above 0 and at most {most}")
+            if value is not None and not 0 < value <= most:
+                raise ConfigError(f"{name}={value}: a number above 0 and at most {most:g}")
+        if self.seed >= 2**32:
+            raise ConfigError(f"seed={self.seed}: below 2^32")
         if self.val_every > self.max_epoch:
             raise ConfigError(
                 f"val_every={self.val_every}, but max_epoch={self.max_epoch}: no checkpoint would "
@@ -293,6 +296,7 @@ def _as_partial(value: Any, where: str) -> partial:
 
 
 def _build(call: partial, setting: str) -> Any:
+    _parameters(call)
     try:
         inspect.signature(call.func).bind(*call.args, **call.keywords)
     except TypeError as error:
@@ -337,7 +341,12 @@ def _check_name(name: str, call: partial, where: str) -> None:
 
 def _parameters(call: Callable) -> dict[str, inspect.Parameter]:
     function = call.func if isinstance(call, partial) else call
-    return dict(inspect.signature(function).parameters)
+    try:
+        return dict(inspect.signature(function).parameters)
+    except ValueError as error:  # of built-in types
+        raise ConfigError(
+            f"{function.__name__} cannot build a dataset, net, loss or transform: {error}"
+        ) from error
 
 
 def _takes_any(parameters: Mapping[str, inspect.Parameter]) -> bool:

@@ -75,8 +75,11 @@ def predict_files(
         DataError: at the end, naming the files that could not be predicted.
         UserError: no such input, inputs of the same name, an output that cannot be written.
     """
-    if options.min_area < 0:
+    if not options.min_area >= 0:
         raise ConfigError(f"--min-area {options.min_area:g}: at least 0")
+    low, high = options.value_range or (0, 1)
+    if not low < high:
+        raise ConfigError(f"--range {low:g} {high:g}: the lower value first, then the higher one")
     tile(1, 1, options.window, options.overlap)  # refuses what is out of range
     paths = list_inputs(inputs)
     predictor = trained.predictor(options.tta)

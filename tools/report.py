@@ -35,6 +35,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.images < 1 or args.side < 16:
         raise ConfigError("--images: at least 1; --side: at least 16")
+    if args.output and args.output.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"--output {args.output}: the page is an .html file")
     results = read_results(args.results)
     trained = None if args.scores_only else open_tested(results, args.ckpt)
     contents = report_contents(args.results, results, trained, args.images, args.side)

@@ -39,9 +39,10 @@ def arrange_tiles(
         "masks_eroded": (dataset.FILES.eroded_suffix,),
     }
     placed = Counter()
+    listed = {kind: list_images(source) for kind, source in sources.items()}
     for kind, source in sources.items():
         found = 0
-        for path in list_images(source):
+        for path in listed[kind]:
             area = _area(dataset, path.stem, suffixes[kind])
             if area is None or (area, kind) == ("train", "masks_eroded"):
                 continue

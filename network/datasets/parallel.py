@@ -14,7 +14,7 @@ from typing import TypeVar
 import cv2
 from tqdm import tqdm
 
-from network.errors import DataError
+from network.errors import ConfigError, DataError
 
 MAX_PROCESSES = 8
 Item = TypeVar("Item")
@@ -38,10 +38,13 @@ def in_processes(
     A fault of the function is raised here, and nothing new is begun.
 
     Raises:
+        ConfigError: fewer than one process.
         DataError: a process was killed, as a machine does that runs out of memory.
     """
-    chunk = max(1, min(16, len(items) // (4 * max(1, processes))))
-    pool = ProcessPoolExecutor(max(1, processes), initializer=_start)
+    if processes < 1:
+        raise ConfigError(f"--processes {processes}: at least 1")
+    chunk = max(1, min(16, len(items) // (4 * processes)))
+    pool = ProcessPoolExecutor(processes, initializer=_start)
     try:
         results = pool.map(function, items, chunksize=chunk)
         yield from tqdm(results, total=len(items), desc=description, unit=unit)

@@ -104,6 +104,7 @@ class BiCoR(nn.Module):
         _check(num_classes >= 2, f"num_classes={num_classes}: at least 2")
         _check(embed_dim >= 16 and embed_dim % 16 == 0, f"embed_dim={embed_dim}: a multiple of 16")
         _check(num_hbis >= 1, f"num_hbis={num_hbis}: at least 1")
+        _check(min_pixels >= 1, f"min_pixels={min_pixels}: at least 1")
         _check(0 < input_scale <= 4, f"input_scale={input_scale}: above 0, at most 4")
         _check(temperature > 0, f"temperature={temperature}: above 0")
         ratios = [topk_ratio] * num_hbis if isinstance(topk_ratio, int | float) else [*topk_ratio]

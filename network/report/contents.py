@@ -48,6 +48,9 @@ def read_results(folder: Path) -> dict[str, Any]:
     missing = [key for key in _KEYS if not isinstance(results, dict) or key not in results]
     if missing:
         raise DataError(f"{path} lacks {listed(missing)}: test again")
+    scores = results["scores"]
+    if not isinstance(scores, list) or not all(isinstance(score, dict) for score in scores):
+        raise DataError(f"{path} is not the {RESULTS} of a test: 'scores' is no list; test again")
     return results
 
 

@@ -1,0 +1,100 @@
+"""Whatever is wrong with an input, a script says so and harms no file."""
+
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from network.checkpoints import as_stored
+from network.datasets.catalog import LOVEDA
+from network.experiment import Experiment
+from tests.bad_inputs import GOOD, KINDS, cases
+from tests.conftest import REPOSITORY, files_of, run_here
+from tests.layouts import LAYOUTS, write_layouts
+
+
+def write_tiles(root):
+    """Tiles as the patch splitters and the mask converter take them."""
+    white = np.full((80, 90, 3), 255, np.uint8)
+    for name in ("tiles/{}/top_mosaic_09cm_area1", "potsdam/{}/top_potsdam_2_10_{}"):
+        for kind in ("images", "masks"):
+            path = root / (name.format(kind, "RGB" if kind == "images" else "label") + ".tif")
+            path.parent.mkdir(parents=True)
+            cv2.imwrite(str(path), white)
+    (root / "raw").mkdir()
+    cv2.imwrite(str(root / "raw/0.png"), np.arange(64, dtype=np.uint8).reshape(8, 8) % 8)
+
+
+@pytest.fixture(scope="module")
+def prepared(trained, tmp_path_factory):
+    root = tmp_path_factory.mktemp("prepared") / "work"
+    shutil.copytree(trained[0], root)
+    assert run_here(root, "test.py", "-c", "bicor.py", "-o", "out").status == 0
+    write_layouts(root)
+    write_tiles(root)
+    for name in LAYOUTS:
+        lines = [f"exec(open({str(REPOSITORY / f'config/{name}/bicor.py')!r}).read())"]
+        lines += ['net = partial(BiCoR, backbone="test_convnext", embed_dim=32)']
+        lines += ["num_workers = 0"]
+        if name != "loveda":
+            lines += ["dataset = partial(dataset, patch_size=64)"]
+        (root / f"{name}.py").write_text("\n".join(lines) + "\n")
+    experiment = Experiment.load(root / "loveda.py")
+    net = experiment.build_net(LOVEDA)
+    torch.save({"state_dict": as_stored(net.state_dict())}, root / "loveda.ckpt")
+    return root
+
+
+def test_there_are_enough_of_every_kind_and_script(prepared):
+    found = list(cases(prepared))
+    names = Counter(case.name for case in found)
+    assert [name for name, count in names.items() if count > 1] == []
+    assert len(found) >= 200
+    assert {case.kind for case in found} == set(KINDS)
+    tools = (f"tools/{path.name}" for path in (REPOSITORY / "tools").glob("*.py"))
+    scripts = {*(p.name for p in REPOSITORY.glob("*.py")), *tools}
+    assert scripts == GOOD.keys() == {case.script for case in found}
+
+
+def harm(case, prepared, root):
+    """What is wrong with the way that a case ends; empty if nothing is."""
+    shutil.copytree(prepared, root, copy_function=os.link)
+    case.spoil(root)
+    before = files_of(root)
+    try:
+        result = run_here(root, case.script, *case.arguments)
+    except BaseException as error:  # a traceback, for its user
+        return f"{type(error).__name__}: {str(error)[:300]}"
+    text = result.error + result.out
+    after = files_of(root)
+    left = after.keys() - before.keys() - {Path("new/predictions.json")}  # a record without images
+    last = result.error[max(result.error.rfind("error: "), 0) :]
+    faults = {
+        f"status {result.status}": result.status not in (1, 2),
+        "a traceback": "Traceback" in text,
+        f"no message: {result.error[-300:]}": "error: " not in result.error,
+        "usage without a word": result.status == 2 and "usage: " not in result.error,
+        f"{case.word!r} is not in {last[:400]!r}": case.word not in last,
+        f"it is short: {last!r}": len(last.split()) < 3,
+        f"changed {[str(p) for p in before if after.get(p) != before[p]]}": any(
+            after.get(path) != before[path] for path in before
+        ),
+        f"left {sorted(map(str, left))[:4]}": left,
+    }
+    return "; ".join(fault for fault, found in faults.items() if found)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bad_inputs_are_refused(prepared, tmp_path, kind):
+    found = {}
+    for number, case in enumerate(case for case in cases(prepared) if case.kind == kind):
+        fault = harm(case, prepared, tmp_path / str(number))
+        shutil.rmtree(tmp_path / str(number))
+        if fault:
+            found[case.name] = fault
+    assert not found, "\n".join(f"{name}: {fault}" for name, fault in found.items())
