@@ -68,8 +68,8 @@ class Checkpoints(Checkpoint):
         return {"monitor": self.monitor, "best": self.best, "log": self.epoch_log.rows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from ``state_dict``'s; another monitor begins without a best."""
-        if state_dict["monitor"] == self.monitor:
+        """Go on from ``state_dict``'s; without a best for another monitor or in a new folder."""
+        if state_dict["monitor"] == self.monitor and (self.folder / BEST).is_file():
             self.best = state_dict["best"]
         self.epoch_log.rows = state_dict["log"]
 

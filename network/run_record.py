@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ class RunRecord:
     Attributes:
         run: dataset/name.
         log_folder: of this run, the same each time it is resumed.
-        started: date of its first start; empty for a run that is about to begin.
+        started: date of its first start.
     """
 
     def __init__(self, path: Path, run: str, content: dict[str, Any]) -> None:
@@ -27,7 +28,8 @@ class RunRecord:
         self.run = run
         self.content = content
         self.log_folder = Path(content["log"]) if content else new_log_folder(run)
-        self.started = content.get("date", "")
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        self.started = content.get("date", now)
 
     @classmethod
     def begin(cls, folder: Path, run: str, goes_on: bool) -> RunRecord:
@@ -59,7 +61,8 @@ class RunRecord:
         before = self.content.get("settings", {})
         if checkpoint is None or not self.content:
             text = experiment.config_path.read_text(encoding="utf-8")
-            self.content = {"log": str(self.log_folder)} | provenance | {"config_text": text}
+            self.content = {"log": str(self.log_folder)} | provenance
+            self.content |= {"date": self.started, "config_text": text}
         if checkpoint is not None:
             changes = {
                 name: [before[name], now]

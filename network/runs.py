@@ -90,7 +90,7 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     if experiment.compile:
         net.compile()
 
-    goes_on = resume == "auto" or _lies_in(folder, checkpoint)
+    goes_on = _goes_on(folder, checkpoint, resume)
     record = RunRecord.begin(folder, f"{spec.name}/{experiment.name}", goes_on)
     log = EpochLog(record.log_folder)
     callbacks = [
@@ -207,8 +207,11 @@ def _check_steps(stored: dict[str, Any], steps: dict[str, int], checkpoint: Path
         )
 
 
-def _lies_in(folder: Path, checkpoint: Path | None) -> bool:
-    return checkpoint is not None and checkpoint.resolve().parent == folder.resolve()
+def _goes_on(folder: Path, checkpoint: Path | None, resume: str | None) -> bool:
+    """Whether the run in the folder is continued, rather than another one begun there."""
+    if checkpoint is not None:
+        return checkpoint.resolve().parent == folder.resolve()
+    return resume == "auto" and not (folder / BEST).is_file()
 
 
 def _synchronised(net: nn.Module, device: torch.device) -> nn.Module:

@@ -146,6 +146,34 @@ def test_a_moved_run_keeps_its_best_score_and_its_log(own, tmp_path):
     assert len((moved / LOG).read_text().splitlines()) == 1 + 3
 
 
+def test_a_best_checkpoint_without_a_last_one_is_kept(own):
+    train(own)
+    folder = own / "model_weights/own/bicor"
+    (folder / "last.ckpt").unlink()
+    best = (folder / "best.ckpt").read_bytes()
+    train(own, "--resume", "auto")
+    (kept,) = folder.parent.glob("bicor-*")
+    assert (kept / "best.ckpt").read_bytes() == best
+
+
+def test_another_run_begins_from_a_checkpoint_with_a_best_of_its_own(own):
+    train(own)
+    source = own / "model_weights/own/bicor/last.ckpt"
+    stored = torch.load(source, weights_only=True)
+    stored["callbacks"]["Checkpoints"]["best"] = 2.0
+    torch.save(stored, source)
+    train(own, "max_epoch=2", "--resume", source)
+    assert torch.load(source, weights_only=True)["callbacks"]["Checkpoints"]["best"] == 2.0
+    train(own, "max_epoch=3", "name=other", "--resume", source)
+    other = own / "model_weights/own/other"
+    best = values(other / "best.ckpt")["callbacks", "Checkpoints", "best"]
+    assert 0 < best < 1
+    log = own / "lightning_logs/own/other/version_0/metrics.csv"
+    assert len(log.read_text().splitlines()) == 1 + 3
+    record = json.loads((other / "run.json").read_text())
+    assert record["resumed"][0]["from"] == str(source)
+
+
 def test_settings_of_the_command_hold_in_a_resumed_run(own):
     train(own, "max_epoch=1")
     arguments = (
