@@ -346,6 +346,8 @@ def _quiet() -> None:
         ".*LeafSpec.*",
         ".*smaller than the logging interval.*",
         ".*your dataloader is not resumable.*",  # the sampler goes on where the run stopped
+        ".*broadcast_buffers. is deprecated.*",  # its successor is not in every torch
+        ".*Grad strides do not match.*",  # of 1x1 convolutions, for which both strides are right
         ".*sync_dist=True.*",  # scores are computed from what all processes counted
     ):
         warnings.filterwarnings("ignore", message)

@@ -148,17 +148,21 @@ def alone(folder_template, tmp_path_factory):
     return root
 
 
-# The loss of the step ``at`` is not finite.
+# The loss of the step ``at`` is not finite, or one process meets an unreadable image there.
 STOPS = """
+from network.errors import DataError
 from network.losses import BiCoRLoss
+from network.processes import rank_and_processes
 
 class Stops(BiCoRLoss):
-    def __init__(self, ignore_index, at=0):
+    def __init__(self, ignore_index, at=0, one=False):
         super().__init__(ignore_index)
-        self.at = at
+        self.at, self.one = at, one
 
     def forward(self, out, mask):
         self.at -= self.training
+        if self.at == 0 and self.one and rank_and_processes() == (1, 2):
+            raise DataError("cannot read image 7")
         terms = super().forward(out, mask)
         return {name: term / (self.at != 0) for name, term in terms.items()}
 
@@ -199,6 +203,20 @@ def test_a_run_moves_to_more_processes_in_the_middle_of_an_epoch(alone, tmp_path
     moved = succeed(root, *command, "train_batch_size=2", "devices=2", "--resume", "auto")
     assert "going on from step 1 of" in moved.out
     same_logs(log_of(root), log_of(alone))
+
+
+def test_a_process_that_ends_takes_the_others_with_it(alone, tmp_path):
+    root = pair(alone, tmp_path / "ends")
+    with (root / "bicor.py").open("a") as config:
+        config.write(STOPS)
+    result = run_script(root, "train.py", "-c", "bicor.py", *QUICK, "train_batch_size=2",
+                        "devices=2", "max_epoch=4", "loss.at=4", "loss.one=True")  # fmt: skip
+    assert result.status != 0
+    assert "error: cannot read image 7" in result.error
+    assert "Traceback" not in result.error
+    assert "deprecated" not in result.error
+    assert "Warning" not in result.error
+    assert "what was trained is kept in model_weights/own/bicor/last.ckpt" in result.error
 
 
 def test_torchrun(alone, tmp_path):

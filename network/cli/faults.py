@@ -67,6 +67,11 @@ def _explained(error: RuntimeError | OSError) -> str | None:
             "num_workers, or enlarge /dev/shm where the words 'Bus error' stand. num_workers=0 "
             "loads without such processes"
         )
+    if type(error).__name__.startswith("Dist") or "Connection closed by peer" in text:
+        return (
+            f"lost another process of this training ({text.splitlines()[0]}): its own message says "
+            "why it ended"
+        )
     if type(error).__name__ == "OutOfMemoryError":
         return (
             f"the GPU's memory is full ({text.splitlines()[0]}): lower train_batch_size (and raise "
