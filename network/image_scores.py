@@ -100,7 +100,7 @@ def read_image_scores(path: Path, variant: Variant | None) -> list[ImageScore]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             heads, *rows = csv.reader(file)
-        if heads[1:first] != list(Variant._fields):
+        if variant is not None and heads[1:first] != list(Variant._fields):
             raise ValueError(f"its columns are {', '.join(heads[:first])}")
         if variant is None:
             return [ImageScore(row[0], 0, None, None, None, ()) for row in rows]

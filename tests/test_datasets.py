@@ -265,7 +265,9 @@ def test_every_epoch_has_every_image_in_another_order():
 def test_processes_share_validation_images_without_repeating_any(monkeypatch):
     shares = []
     for rank in range(3):
-        monkeypatch.setattr("network.datasets.datamodule._world", lambda rank=rank: (rank, 3))
+        monkeypatch.setattr(
+            "network.datasets.datamodule.rank_and_processes", lambda rank=rank: (rank, 3)
+        )
         sampler = ShareSampler(7)
         shares.append(list(sampler))
         assert len(sampler) == len(shares[-1])

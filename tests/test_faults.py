@@ -87,8 +87,9 @@ def test_settings_that_cannot_work_leave_an_earlier_run_alone(own, override, wor
 
 
 def test_nothing_to_resume(own):
-    refused(own, "no checkpoint model_weights/own/bicor/last.ckpt", "train without --resume",
-            arguments=("-c", "bicor.py", "--resume", "auto"))  # fmt: skip
+    refused(own, "no checkpoint model_weights/own/bicor/last.ckpt",
+            arguments=("-c", "bicor.py", "--resume", "model_weights/own/bicor/last.ckpt"),
+            )  # fmt: skip
     (own / "cut.ckpt").write_bytes(b"PK\x03\x04 cut off")
     refused(own, "cut.ckpt cannot be read",
             arguments=("-c", "bicor.py", "--resume", "cut.ckpt", "max_epoch=2"))  # fmt: skip
