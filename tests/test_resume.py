@@ -84,7 +84,7 @@ def test_killed_at_random_moments_nothing_changes(own, tmp_path, workers):
         config.write(NOISY)
     whole = tmp_path / "whole"
     shutil.copytree(own, whole)
-    arguments = (*QUICK, "max_epoch=4", f"num_workers={workers}")
+    arguments = (*QUICK, "repeat=10", "max_epoch=4", f"num_workers={workers}")
     succeed(whole, "train.py", "-c", "bicor.py", *arguments[:2], *arguments[3:])
 
     last = own / "model_weights/own/bicor/last.ckpt"
