@@ -33,12 +33,17 @@ def provenance(experiment: Experiment, device: torch.device) -> dict[str, Any]:
         "overrides": list(experiment.overrides),
         "settings": experiment.settings(),
         "seed": experiment.seed,
-        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "date": now(),
         "versions": {"python": platform.python_version()}
         | {name: _version(name) for name in PACKAGES},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "commit": _commit(),
     }
+
+
+def now() -> str:
+    """Date and time with the time zone, to the second."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def _version(package: str) -> str | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from network.datasets.files import write_json
 from network.experiment import Experiment
 from network.loggers import new_log_folder
+from network.provenance import now
 
 RECORD = "run.json"
 
@@ -28,8 +28,7 @@ class RunRecord:
         self.run = run
         self.content = content
         self.log_folder = Path(content["log"]) if content else new_log_folder(run)
-        now = datetime.now().astimezone().isoformat(timespec="seconds")
-        self.started = content.get("date", now)
+        self.started = content.get("date") or now()
 
     @classmethod
     def begin(cls, folder: Path, run: str, goes_on: bool) -> RunRecord:

@@ -63,33 +63,30 @@ class SegmentationModule(pl.LightningModule):
         self.val_confusion = Confusion(spec)
         self.averages = {"train": Averages(), "val": Averages()}
         self._random_states: list[dict[str, Any]] = []
-        self._unchecked: _Step | None = None
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits [B, N, H, W] of normalised images."""
         return self.net(image).logits
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
-        """Loss of a batch."""
+        """Loss of a batch.
+
+        Raises:
+            TrainingError: it is not finite; no optimizer has seen it.
+        """
         terms = self._step(batch, "train", self.train_confusion)
-        # The step before has ended by now: to look at its loss makes no device wait.
-        self.check_loss()
-        self._unchecked = _Step(self.current_epoch, batch_idx, batch["name"], terms)
+        if not torch.isfinite(terms["total"]):
+            values = ", ".join(f"{name} {term.item():g}" for name, term in terms.items())
+            raise TrainingError(
+                f"the loss is not finite in epoch {self.current_epoch + 1}, step {batch_idx + 1} "
+                f"({values}); images of the batch: {', '.join(batch['name'])}. Look at them and "
+                "their masks; if they are sound, resume with a lower lr, or with clip_norm=1"
+            )
         return terms["total"]
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         """Loss and counts of a batch."""
         self._step(batch, "val", self.val_confusion)
-
-    def check_loss(self) -> None:
-        """Look at the loss of the last step.
-
-        Raises:
-            TrainingError: it is not finite.
-        """
-        step, self._unchecked = self._unchecked, None
-        if step is not None and not torch.isfinite(step.terms["total"]):
-            raise TrainingError(step.complaint())
 
     def on_train_start(self) -> None:
         """Go on with the random states and the learning rate of the checkpoint's step."""
@@ -107,9 +104,8 @@ class SegmentationModule(pl.LightningModule):
         """Store protocol, the epoch so far, and random states.
 
         Raises:
-            TrainingError: loss or weights are not finite, so that there is nothing worth storing.
+            TrainingError: the weights are not finite, so that there is nothing worth storing.
         """
-        self.check_loss()
         broken = [name for name, p in self.net.named_parameters() if not p.isfinite().all()]
         if broken:
             raise TrainingError(
@@ -146,7 +142,6 @@ class SegmentationModule(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Log the training scores and the learning rate."""
-        self.check_loss()
         rate = self.optimizers().param_groups[0]["lr"]
         self._log_epoch("train", self.train_confusion, {"lr": rate})
 
@@ -191,46 +186,27 @@ class SegmentationModule(pl.LightningModule):
         return terms
 
     def _log_epoch(
-        self, stage: str, confusion: Confusion, others: Mapping[str, float] | None = None
+        self, stage: str, confusion: Confusion, rates: Mapping[str, float] | None = None
     ) -> Scores:
         """Publish the scores and means of an epoch, for callbacks and loggers, and begin anew."""
         averages = self.averages[stage]
         scores = Scores.of(confusion.compute(), self.spec)
-        values = averages.compute()
-        values |= {"mIoU": scores.miou, "F1": scores.mf1, "OA": scores.oa}
+        means = {"mIoU": scores.miou, "F1": scores.mf1, "OA": scores.oa}
+        means = {f"{stage}_{name}": value for name, value in means.items()}
         classes = zip(self.spec.classes, scores.iou.tolist(), strict=True)
-        values |= {f"IoU_{name}": value for name, value in classes}
+        others = {f"{stage}_{name}": value for name, value in averages.compute().items()}
+        others |= {f"{stage}_IoU_{name}": value for name, value in classes}
         confusion.reset()
         averages.reset()
-        values = {f"{stage}_{name}": value for name, value in values.items()}
-        self.log_dict(values, logger=False)
+        self.log_dict(means, logger=False, prog_bar=True)
+        self.log_dict(others, logger=False)
         # Not by Lightning, which hands them on after the checkpoint of the epoch was written.
         for logger in self.loggers:
             logger.log_metrics(
-                {"epoch": self.current_epoch} | values | dict(others or {}), self.global_step
+                {"epoch": self.current_epoch} | others | means | dict(rates or {}), self.global_step
             )
             logger.save()
         return scores
-
-
-class _Step:
-    """A training step whose loss has not been looked at."""
-
-    def __init__(
-        self, epoch: int, index: int, names: list[str], terms: Mapping[str, Tensor]
-    ) -> None:
-        self.epoch = epoch
-        self.index = index
-        self.names = names
-        self.terms = {name: term.detach() for name, term in terms.items()}
-
-    def complaint(self) -> str:
-        values = ", ".join(f"{name} {term.item():g}" for name, term in self.terms.items())
-        return (
-            f"the loss is not finite in epoch {self.epoch + 1}, step {self.index + 1} ({values}); "
-            f"images of the batch: {', '.join(self.names)}. Look at them and their masks; if they "
-            "are sound, resume with a lower lr, or with clip_norm=1"
-        )
 
 
 def _learning_rate_factor(step: int, total: int, warmup: float, last: float) -> float:

@@ -27,16 +27,11 @@ def reports_faults(main: Callable[..., None]) -> Callable[..., None]:
             signal.signal(signal.SIGTERM, _stop)
         try:
             main(*args, **kwargs)
-        except UserError as error:
-            if os.environ.get("BICOR_TRACEBACK"):
+        except (UserError, RuntimeError, OSError) as error:
+            message = _message(error) if isinstance(error, UserError) else _explained(error)
+            if message is None or os.environ.get("BICOR_TRACEBACK"):
                 raise
-            print(f"error: {_message(error)}", file=sys.stderr)
-            sys.exit(1)
-        except (RuntimeError, OSError) as error:
-            explanation = _explained(error)
-            if explanation is None or os.environ.get("BICOR_TRACEBACK"):
-                raise
-            print(f"error: {explanation}", file=sys.stderr)
+            print(f"error: {message}", file=sys.stderr)
             sys.exit(1)
         except KeyboardInterrupt:
             _interrupted()

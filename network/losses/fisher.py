@@ -23,7 +23,7 @@ def fisher(embeddings: Tensor, total: Total = local) -> Tensor:
     """
     embeddings = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
     batch, classes, _ = embeddings.shape
-    images = total(embeddings.new_tensor(batch))
+    images = total(embeddings.new_full((), batch))
     means = total(embeddings.sum(dim=0)) / images
     within = total((embeddings - means).square().sum()) / (images * classes)
     spread = (means - means.mean(dim=0)).square().sum()
