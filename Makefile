@@ -1,6 +1,6 @@
 # make demo      draw data, split, train, test, figures and report: see fig_results/demo
 # make test      the tests
-# make lint      ruff
+# make lint      ruff, and the direction of imports
 # make browser   Chromium, for the tests of the report
 # make figures   the pictures of the README, from the demo
 # Each sets up what it needs in .venv, once.
@@ -54,6 +54,7 @@ test: $(READY)
 lint: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports
 
 browser: $(READY)
 	@command -v chromium chromium-browser google-chrome > /dev/null \

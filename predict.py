@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 
 from network.cli import reports_faults
+from network.datasets.catalog import TTA_NAMES
 from network.errors import ConfigError
-from network.evaluation import TTA_NAMES
 from network.experiment import Experiment
-from network.scene_prediction import SceneOptions, predict_files
-from network.scenes import DEFAULT_OVERLAP, DEFAULT_WINDOW
-from network.trained import Trained
+from network.inference.trained_network import Trained
+from network.scenes.blending import DEFAULT_OVERLAP, DEFAULT_WINDOW
+from network.scenes.options import SceneOptions
+from network.scenes.predict_files import predict_files
 
 
 @reports_faults

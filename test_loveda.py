@@ -5,7 +5,7 @@ from __future__ import annotations
 from network.cli import reports_faults
 from network.cli.testing import run_test, test_parser
 from network.datasets.loveda import LoveDADataset
-from network.submission import write_submission
+from network.evaluation.loveda_submission import write_submission
 
 
 @reports_faults

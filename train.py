@@ -6,7 +6,7 @@ import argparse
 
 from network.cli import reports_faults
 from network.experiment import Experiment
-from network.runs import train
+from network.training.run import train
 
 
 @reports_faults

@@ -11,11 +11,12 @@ from PIL import Image
 
 from benchmarks.measuring import Row, compare
 from network.datasets.catalog import VAIHINGEN
-from network.datasets.demo_scenes import draw_scene
-from network.datasets.files import write_image
+from network.datasets.dataset import SegmentationDataset
 from network.datasets.isprs import VaihingenDataset
-from network.datasets.segmentation import Sample, SegmentationDataset
+from network.datasets.layout import Sample
 from network.datasets.transforms import TrainTransform
+from network.files.images import write_image
+from network.preparation.demo_scenes import draw_scene
 
 PATCHES, SIDE, CROP, SAMPLES = 8, 1024, 512, 64
 SCALES = (0.75, 1.0, 1.25, 1.5)

@@ -11,10 +11,10 @@ from benchmarks.measuring import Row, compare, run_alone
 from benchmarks.model import inference, network
 from network.datasets.catalog import VAIHINGEN
 from network.datasets.colors import decode_colors
-from network.datasets.demo_scenes import draw_scene
-from network.datasets.files import write_image
+from network.files.images import write_image
 from network.metrics import Confusion
 from network.models import BiCoR
+from network.preparation.demo_scenes import draw_scene
 
 SIDE = 1024
 NUMBERS = (10, 100)

@@ -4,14 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from network.datasets.catalog import DatasetSpec
 from network.processes import rank_and_processes, total
+
+
+class Classes(Protocol):
+    """What scores must know of a dataset (see ``network.datasets.catalog.DatasetSpec``)."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names in the order of their indices."""
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes N."""
+
+    @property
+    def ignore_index(self) -> int:
+        """Label of pixels that count nowhere."""
+
+    @property
+    def scored(self) -> tuple[int, ...]:
+        """Indices of the classes that enter the means."""
 
 
 class Confusion(MulticlassConfusionMatrix):
@@ -20,7 +39,7 @@ class Confusion(MulticlassConfusionMatrix):
     Ignored pixels count nowhere. ``update`` takes predictions and labels [B, H, W].
     """
 
-    def __init__(self, spec: DatasetSpec) -> None:
+    def __init__(self, spec: Classes) -> None:
         super().__init__(spec.num_classes, ignore_index=spec.ignore_index, validate_args=False)
 
     def update(self, preds: Tensor, target: Tensor) -> None:
@@ -115,7 +134,7 @@ class Scores:
     pixels: int
 
     @classmethod
-    def of(cls, confusion: Tensor, spec: DatasetSpec) -> Scores:
+    def of(cls, confusion: Tensor, spec: Classes) -> Scores:
         """Work the scores out of a confusion matrix [N, N] (rows truth, columns prediction)."""
         counts = confusion.double().cpu()
         right = counts.diagonal()
@@ -134,7 +153,7 @@ class Scores:
             pixels=int(confusion.sum()),
         )
 
-    def record(self, spec: DatasetSpec) -> dict[str, Any]:
+    def record(self, spec: Classes) -> dict[str, Any]:
         """The scores as plain values, classes by their names."""
         return {
             "pixels": self.pixels,
@@ -148,7 +167,7 @@ class Scores:
         }
 
 
-def score_table(columns: Mapping[str, Scores], spec: DatasetSpec, title: str = "") -> str:
+def score_table(columns: Mapping[str, Scores], spec: Classes, title: str = "") -> str:
     """A table of percentages for the terminal: IoU and F1 side by side for every column."""
     means = ["mean over scored classes", "mean over all classes"]
     width = max(len(name) for name in (*spec.classes, *means, title))

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from network.checkpoints import as_stored
 from network.datasets.catalog import LOVEDA
 from network.experiment import Experiment
+from network.inference.checkpoint_files import as_stored
 from tests.bad_inputs import GOOD, KINDS, cases
 from tests.conftest import REPOSITORY, files_of, run_here
 from tests.layouts import LAYOUTS, write_layouts

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 import torchvision
 from torch import nn
 
-from network.checkpoints import load_network
 from network.experiment import Experiment
+from network.inference.checkpoint_files import load_network
 from tests import reference
 from tests.conftest import files_of, refused, run_here
 

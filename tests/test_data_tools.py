@@ -13,7 +13,7 @@ import pytest
 
 from network.datasets.catalog import LOVEDA, POTSDAM
 from network.datasets.colors import decode_colors, encode_colors
-from network.datasets.files import list_images, read_indices, read_rgb
+from network.files.images import list_images, read_indices, read_rgb
 from tests.conftest import REPOSITORY, files_of, refused, run_here
 
 VAIHINGEN_SPLIT = ("tools/vaihingen_patch_split.py", "--split-size", 64, "--stride", 32)

@@ -4,13 +4,14 @@ import pytest
 
 from network.datasets.catalog import LOVEDA, POTSDAM, VAIHINGEN
 from network.datasets.colors import UNKNOWN, decode_colors, encode_colors
-from network.datasets.datamodule import EpochSampler, SegmentationDataModule, ShareSampler
+from network.datasets.datamodule import SegmentationDataModule
+from network.datasets.dataset import Pair, SegmentationDataset
 from network.datasets.folder import FolderDataset
 from network.datasets.isprs import VaihingenDataset
-from network.datasets.segmentation import Pair, SegmentationDataset
+from network.datasets.samplers import EpochSampler, ShareSampler
 from network.datasets.transforms import TrainTransform
-from network.datasets.windows import windows
 from network.errors import ConfigError, DataError
+from network.preparation.windows import windows
 
 COLORS = {"road": (10, 20, 30), "house": (200, 0, 0)}
 
@@ -266,7 +267,7 @@ def test_processes_share_validation_images_without_repeating_any(monkeypatch):
     shares = []
     for rank in range(3):
         monkeypatch.setattr(
-            "network.datasets.datamodule.rank_and_processes", lambda rank=rank: (rank, 3)
+            "network.datasets.samplers.rank_and_processes", lambda rank=rank: (rank, 3)
         )
         sampler = ShareSampler(7)
         shares.append(list(sampler))

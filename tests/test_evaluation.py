@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from network.datasets.catalog import LOVEDA, PLAIN, POTSDAM, VAIHINGEN, Augmentation
+from network.inference.predictor import Predictor
 from network.models import BiCoROutput
-from network.prediction import Predictor
 
 
 class PerPixel(nn.Module):

@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 import torch
 
-from network.checkpoints import load_network
 from network.datasets.catalog import VAIHINGEN, DatasetSpec
-from network.datasets.files import read_rgb
 from network.errors import DataError
 from network.experiment import Experiment
-from network.figures.curves import Log, curve_figure, read_log
+from network.figures.curves import Log, curve_figure
 from network.figures.embeddings import embedding_figure, fisher_ratio, project
 from network.figures.heatmaps import heatmap_figure
 from network.figures.painting import overlay, paint_errors, paint_heatmap, shrink
 from network.figures.predictions import prediction_figure
 from network.figures.style import pixels
-from network.inspection import Inspection
+from network.files.images import read_rgb
+from network.inference.checkpoint_files import load_network
+from network.inference.inspection import Inspection
+from network.training.read_log import read_log
 from tests.conftest import refused, run_here
 
 NAMES = ("scene_001_val", "scene_005_val")

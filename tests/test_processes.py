@@ -14,7 +14,7 @@ from timm.layers import convert_sync_batchnorm
 from torch.nn.parallel import DistributedDataParallel
 
 from network.datasets.catalog import VAIHINGEN
-from network.datasets.datamodule import EpochSampler, ShareSampler
+from network.datasets.samplers import EpochSampler, ShareSampler
 from network.losses import BiCoRLoss
 from network.losses.fisher import fisher
 from network.metrics import Averages, Confusion

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from network.datasets.files import write_image
 from network.datasets.isprs import PotsdamDataset, VaihingenDataset
+from network.datasets.layout import Sample
 from network.datasets.loveda import LoveDADataset
 from network.datasets.patch_record import Cut, write_record
-from network.datasets.segmentation import Sample
 from network.errors import ConfigError, DataError, OutputError
-from network.submission import submission_faults, write_submission
+from network.evaluation.loveda_submission import submission_faults, write_submission
+from network.files.images import write_image
 from tests.conftest import refused, run_here
 from tests.layouts import LAYOUTS, write_layouts, write_pair
 

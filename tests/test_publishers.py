@@ -16,7 +16,7 @@ from PIL import Image
 
 from network.datasets.catalog import LOVEDA, POTSDAM, VAIHINGEN
 from network.datasets.colors import decode_colors, encode_colors
-from network.datasets.files import list_images, read_indices, read_rgb
+from network.files.images import list_images, read_indices, read_rgb
 from tests.conftest import REPOSITORY, succeed
 
 SMALL = ("net.backbone=test_convnext", "net.pretrained=False", "max_epoch=1")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from network.image_scores import ImageScore
+from network.evaluation.image_scores import ImageScore
 from network.report import contents as report
 from network.report.previews import choose
 from tests.conftest import refused, run_here

@@ -12,8 +12,8 @@ import time
 import pytest
 import torch
 
-from network.checkpoints import WholeFiles
 from network.errors import OutputError
+from network.inference.checkpoint_files import WholeFiles
 from tests.conftest import REPOSITORY, files_of, refused, run_here, succeed
 
 QUICK = ("repeat=6", "sample_every=0", "checkpoint_every_minutes=1e-9")

@@ -16,12 +16,12 @@ import torch.nn.functional as F
 from rasterio.transform import from_origin
 
 from network.datasets.catalog import VAIHINGEN
-from network.datasets.demo_scenes import draw_scene
-from network.datasets.files import read_rgb, write_image
 from network.errors import ConfigError
-from network.polygons import write_polygons
-from network.rasters import NODATA, Raster
-from network.scenes import blend, tile
+from network.files.images import read_rgb, write_image
+from network.preparation.demo_scenes import draw_scene
+from network.scenes.blending import blend, tile
+from network.scenes.polygons import write_polygons
+from network.scenes.rasters import NODATA, Raster
 from tests.conftest import REPOSITORY, files_of, refused, run_here
 
 UTM = "EPSG:32632"

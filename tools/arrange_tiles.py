@@ -9,8 +9,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from network.cli import reports_faults
-from network.datasets.arrange import arrange_tiles
 from network.datasets.isprs import PotsdamDataset, VaihingenDataset
+from network.preparation.arrange_tiles import arrange_tiles
 
 DATASETS = {"vaihingen": VaihingenDataset, "potsdam": PotsdamDataset}
 

@@ -9,8 +9,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from network.cli import reports_faults
-from network.conversion import convert
 from network.experiment import Experiment
+from network.inference.published_weights import convert
 
 
 @reports_faults

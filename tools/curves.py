@@ -9,8 +9,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from network.cli import reports_faults
-from network.figures.curves import curve_figure, read_log
+from network.figures.curves import curve_figure
 from network.figures.style import save_figure
+from network.training.read_log import read_log
 
 
 @reports_faults

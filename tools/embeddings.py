@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from network.cli import reports_faults
 from network.cli.inspecting import inspection_parser, open_images
-from network.datasets.files import replacing
 from network.errors import ConfigError
 from network.figures.embeddings import PROJECTIONS, embedding_figure, fisher_ratio, project
 from network.figures.style import save_figure
+from network.files.writing import replacing
 
 WRITES = """written to the output folder:
   embeddings.png, embeddings.pdf   PCA and t-SNE of every layer, colored by class; the Fisher ratio

@@ -17,11 +17,12 @@ from tqdm import tqdm
 from network.cli import reports_faults
 from network.cli.inspecting import inspection_parser, open_images
 from network.datasets.catalog import DatasetSpec
-from network.datasets.files import replacing, write_image
 from network.errors import ConfigError
 from network.figures.heatmaps import heatmap_figure
 from network.figures.painting import COLORMAP, enlarge, overlay, paint_heatmap
 from network.figures.style import save_figure
+from network.files.images import write_image
+from network.files.writing import replacing
 
 IMAGES = 4
 WRITES = """written to the output folder, NAME being the image's:

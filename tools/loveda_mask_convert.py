@@ -12,9 +12,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from network.cli import reports_faults
-from network.datasets.files import list_images
-from network.datasets.loveda_labels import convert_labels
-from network.datasets.parallel import default_processes
+from network.files.images import list_images
+from network.files.parallel import default_processes
+from network.preparation.loveda_labels import convert_labels
 
 
 @reports_faults

@@ -31,7 +31,10 @@ from network.datasets.catalog import (
     TileTable,
 )
 from network.datasets.colors import decode_colors
-from network.datasets.demo_scenes import (
+from network.errors import ConfigError
+from network.files.images import write_image
+from network.files.writing import replacing
+from network.preparation.demo_scenes import (
     BUILDING,
     CAR,
     CLUTTER,
@@ -40,8 +43,6 @@ from network.datasets.demo_scenes import (
     TREE,
     draw_scene,
 )
-from network.datasets.files import replacing, write_image
-from network.errors import ConfigError
 
 MIN_SIDE, MAX_SIDE = 64, 8192
 MAX_IMAGES = 999

@@ -9,9 +9,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from network.cli import reports_faults
-from network.datasets.files import replacing
 from network.errors import ConfigError
-from network.output_folder import REPORT
+from network.evaluation.output_folder import REPORT
+from network.files.writing import replacing
 from network.report.contents import open_tested, read_results, report_contents
 from network.report.page import render_page
 

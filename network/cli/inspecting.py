@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from network.datasets.segmentation import SPLITS, SegmentationDataset
+from network.datasets.dataset import SegmentationDataset
+from network.datasets.layout import SPLITS
 from network.experiment import Experiment
-from network.inspection import select, spread
-from network.trained import Trained
+from network.inference.inspection import select, spread
+from network.inference.trained_network import Trained
 
 
 def inspection_parser(description: str, writes: str) -> argparse.ArgumentParser:

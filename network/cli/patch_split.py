@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from network.datasets.isprs import IsprsDataset, pair_tiles
-from network.datasets.parallel import default_processes
-from network.datasets.patches import PatchSplit, split_tiles
+from network.datasets.isprs import IsprsDataset
+from network.datasets.isprs_tiles import pair_tiles
 from network.errors import ConfigError
+from network.files.parallel import default_processes
+from network.preparation.patches import PatchSplit, split_tiles
 
 
 def patch_split_parser(description: str, root: str, stride: int) -> argparse.ArgumentParser:

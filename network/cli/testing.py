@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from network.datasets.segmentation import DatasetLayout, Sample
+from network.datasets.catalog import TTA_NAMES
+from network.datasets.layout import DatasetLayout, Sample
 from network.errors import ConfigError
-from network.evaluation import TTA_NAMES, test
+from network.evaluation.test import test
 from network.experiment import Experiment
 
 

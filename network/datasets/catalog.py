@@ -20,9 +20,23 @@ class Augmentation:
     scales: tuple[float, ...] = (1.0,)
     interpolation: str = "bilinear"
 
+    def __str__(self) -> str:
+        """The passes in words; nothing for a single plain one."""
+        flips = {
+            "horizontal flip": self.hflip,
+            "vertical flip": self.vflip,
+            "90-degree rotation": self.rotate90,
+        }
+        parts = [name for name, taken in flips.items() if taken]
+        if tuple(self.scales) != (1.0,):
+            parts.append(f"scales {', '.join(f'{scale:g}' for scale in self.scales)}")
+        return ", ".join(parts)
+
 
 PLAIN = Augmentation()
-FLIPS = Augmentation(hflip=True, vflip=True)
+COMMON_AUGMENTATIONS = {"none": PLAIN, "lr": Augmentation(hflip=True, vflip=True)}
+TTA_NAMES = (*COMMON_AUGMENTATIONS, "d4")
+"""Values of ``-t``; the last one is each dataset's own."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +83,8 @@ class DatasetSpec:
         return self.ignore_colors[0] if self.ignore_colors else (0, 0, 0)
 
     def augmentation(self, name: str) -> Augmentation:
-        """The passes behind a value of ``-t``: ``none``, ``lr`` or ``d4``."""
-        return {"none": PLAIN, "lr": FLIPS, "d4": self.d4}[name]
+        """The passes behind one of ``TTA_NAMES``."""
+        return (COMMON_AUGMENTATIONS | {"d4": self.d4})[name]
 
 
 @dataclass(frozen=True)

@@ -7,24 +7,31 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
-from network.datasets.files import check_decodes, decode_rgb, image_size
-from network.datasets.segmentation import DatasetLayout, Sample, size_fault
+from network.datasets.layout import DatasetLayout, Sample, size_fault
 from network.errors import DataError
+from network.files.images import check_decodes, decode_rgb, image_size
 
-MIN_SIDE = 32
 
-
-def check_sizes(samples: Sequence[Sample]) -> None:
+def check_sizes(samples: Sequence[Sample], least: int = 1) -> None:
     """Compare the sizes of images and masks by their headers.
+
+    Args:
+        samples: to look at.
+        least: height and width that an image must have.
 
     Raises:
         DataError: unreadable files, or sizes that differ; every such file is named.
     """
-    _check_all(samples, check_size, "sizes")
+    _check_all(samples, lambda sample: check_size(sample, least), "sizes")
 
 
-def check_contents(layout: DatasetLayout, samples: Sequence[Sample]) -> None:
+def check_contents(layout: DatasetLayout, samples: Sequence[Sample], least: int = 1) -> None:
     """Decode every image and every mask.
+
+    Args:
+        layout: of the samples.
+        samples: to look at.
+        least: height and width that an image must have.
 
     Raises:
         DataError: unreadable files, sizes that differ, colors that are not listed; every such
@@ -32,7 +39,7 @@ def check_contents(layout: DatasetLayout, samples: Sequence[Sample]) -> None:
     """
 
     def check(sample: Sample) -> None:
-        check_size(sample)
+        check_size(sample, least)
         decode_rgb(sample.image)
         for mask in sample.masks.values():
             if layout.is_colored(mask):
@@ -42,7 +49,7 @@ def check_contents(layout: DatasetLayout, samples: Sequence[Sample]) -> None:
     _check_all(samples, check, "images and masks")
 
 
-def check_size(sample: Sample) -> None:
+def check_size(sample: Sample, least: int = 1) -> None:
     """Compare the sizes of an image and its masks by their headers.
 
     Raises:
@@ -53,10 +60,9 @@ def check_size(sample: Sample) -> None:
         mask = image_size(path)
         if image != mask:
             raise size_fault(sample.image, path, image, mask)
-    if min(image) < MIN_SIDE:
+    if min(image) < least:
         raise DataError(
-            f"{sample.image} is {image[1]}x{image[0]} pixels; at least {MIN_SIDE}x{MIN_SIDE} are "
-            "needed"
+            f"{sample.image} is {image[1]}x{image[0]} pixels; at least {least}x{least} are needed"
         )
 
 

@@ -2,70 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import cv2
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, default_collate
 
-from network.datasets.files import image_size
-from network.datasets.segmentation import DatasetLayout, SegmentationDataset, Transform
+from network.datasets.dataset import SegmentationDataset, Transform
+from network.datasets.layout import DatasetLayout
+from network.datasets.samplers import EpochSampler, ShareSampler
 from network.errors import ConfigError, DataError
-from network.processes import rank_and_processes
-
-
-class EpochSampler(Sampler):
-    """Shuffled (index, seed) keys, different in every epoch, the same for the same run seed.
-
-    Every sample comes ``repeat`` times an epoch, each time with another seed. With several
-    processes each takes its share; what would not fill one share each is left out of the epoch. At
-    every step the processes together have the keys that one process with their common batch has.
-    """
-
-    def __init__(self, count: int, repeat: int, seed: int) -> None:
-        self.count = count
-        self.repeat = repeat
-        self.seed = seed
-        self.epoch = 0
-        self.seen = {}
-
-    def go_on(self, epoch: int, samples: int) -> None:
-        """Begin in an epoch, and leave out its first samples, which this process has seen."""
-        self.epoch = epoch
-        self.seen = {epoch: samples}
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before every epoch."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.count * self.repeat // rank_and_processes()[1]
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        rounds = [torch.randperm(self.count, generator=generator) for _ in range(self.repeat)]
-        order = torch.cat(rounds).tolist()
-        seeds = torch.randint(2**31, (len(order),), generator=generator).tolist()
-        rank, processes = rank_and_processes()
-        keys = list(zip(order, seeds, strict=True))[: len(self) * processes]
-        return iter(keys[rank::processes][self.seen.get(self.epoch, 0) :])
-
-
-class ShareSampler(Sampler):
-    """In order; with several processes each takes every n-th sample, none twice."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-
-    def __len__(self) -> int:
-        rank, processes = rank_and_processes()
-        return len(range(rank, self.count, processes))
-
-    def __iter__(self) -> Iterator[int]:
-        rank, processes = rank_and_processes()
-        return iter(range(rank, self.count, processes))
+from network.files.images import image_size
+from network.files.parallel import leave_cores
 
 
 class SegmentationDataModule(pl.LightningDataModule):
@@ -184,7 +131,7 @@ class SegmentationDataModule(pl.LightningDataModule):
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
             collate_fn=_collate,
-            worker_init_fn=_start_worker,
+            worker_init_fn=leave_cores,
             # Of its own, so that starting workers draws nothing from the network's random numbers.
             generator=torch.Generator().manual_seed(self.seed),
             **options,
@@ -199,7 +146,3 @@ def _collate(items: list[dict]) -> dict:
             "validate with val_batch_size=1, and let training augmentations keep the size"
         )
     return default_collate(items)
-
-
-def _start_worker(_: int) -> None:
-    cv2.setNumThreads(0)

@@ -10,8 +10,7 @@ from typing import Any
 import yaml
 
 from network.datasets.catalog import IMAGENET_MEAN, IMAGENET_STD, Color, DatasetSpec
-from network.datasets.files import list_images
-from network.datasets.segmentation import (
+from network.datasets.layout import (
     DatasetLayout,
     Report,
     Sample,
@@ -21,6 +20,7 @@ from network.datasets.segmentation import (
     refuse,
 )
 from network.errors import ConfigError, DataError, MissingDataError
+from network.files.images import list_images
 
 MAX_CLASSES = 250
 SETTINGS_FILE = "dataset.yaml"

@@ -1,14 +1,11 @@
-"""ISPRS Vaihingen and Potsdam: the publisher's tiles, and the patches cut from them."""
+"""ISPRS Vaihingen and Potsdam: the patches cut from the publisher's tiles."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
-
-import numpy as np
 
 from network.datasets.catalog import (
     POTSDAM,
@@ -18,10 +15,9 @@ from network.datasets.catalog import (
     DatasetSpec,
     TileTable,
 )
-from network.datasets.files import list_images
-from network.datasets.patch_record import Cut, read_record
-from network.datasets.segmentation import (
-    MAX_UNKNOWN_SHARE,
+from network.datasets.isprs_masks import find_references
+from network.datasets.isprs_tiles import IsprsTiles, TileFiles, merged
+from network.datasets.layout import (
     DatasetLayout,
     Report,
     Sample,
@@ -30,27 +26,14 @@ from network.datasets.segmentation import (
     pair_files,
     refuse,
 )
-from network.errors import ConfigError, DataError, MissingDataError
+from network.datasets.patch_record import Cut, read_record
+from network.errors import ConfigError, DataError
+from network.files.images import list_images
 
 COLORED_SUFFIX = "_rgb"
+
+
 MASK_SUFFIXES = ("", COLORED_SUFFIX, "_full", "_eroded")
-
-
-@dataclass(frozen=True)
-class TileFiles:
-    """How the publisher names the files of a tile: prefix, id, suffix."""
-
-    prefix: str
-    image_suffixes: tuple[str, ...] = ("",)
-    mask_suffix: str = ""
-    eroded_suffix: str = "_noBoundary"
-
-    def tile(self, patch: str) -> str:
-        """Id of the tile that the patch PREFIX_ID_ROW_COL was cut from."""
-        tile = patch.rsplit("_", 2)[0].removeprefix(self.prefix)
-        for suffix in self.image_suffixes:
-            tile = tile.removesuffix(suffix)
-        return tile
 
 
 class IsprsDataset(DatasetLayout):
@@ -154,7 +137,7 @@ class IsprsDataset(DatasetLayout):
 
     def raw(self) -> DatasetLayout | None:
         """The publisher's tiles, where they lie beside the patches."""
-        tiles = IsprsTiles(self)
+        tiles = self._whole_tiles()
         return tiles if any(tiles.folders(split) for split in ("train", "test")) else None
 
     def scenes(self) -> list[Sample]:
@@ -163,7 +146,7 @@ class IsprsDataset(DatasetLayout):
         Raises:
             DataError: two kinds of images, of which only one can be what the patches were cut from.
         """
-        tiles = IsprsTiles(self)
+        tiles = self._whole_tiles()
         folders = tiles.folders("test")
         if not folders:
             return []
@@ -187,6 +170,9 @@ class IsprsDataset(DatasetLayout):
     def is_colored(self, path: Path) -> bool:
         """Masks of indices, but for those in folders whose name ends in ``_rgb``."""
         return path.parent.name.endswith(COLORED_SUFFIX)
+
+    def _whole_tiles(self) -> IsprsTiles:
+        return IsprsTiles(self.spec, self.root, self.FILES, self.TILES)
 
     def _tiles(self, split: str) -> tuple[str, ...]:
         """Official tiles of a split."""
@@ -238,27 +224,14 @@ class IsprsDataset(DatasetLayout):
                 )
             )
         if self._references is None:
-            self._references = self._find_references(area)
-        return _merged(
+            folders = self._mask_folders(area)
+            self._references = find_references(folders, self, self.FILES)
+        return merged(
             {
                 kind: pair_files(images, masks, report=report)
                 for kind, masks in self._references.items()
             }
         )
-
-    def _find_references(self, area: Path) -> dict[str, list[Path]]:
-        """The masks of the test area by their kind: ``mask`` (full) and ``eroded``."""
-        references: dict[str, list[Path]] = {}
-        for folder in self._mask_folders(area):
-            try:
-                masks = list_images(folder)
-            except MissingDataError:
-                continue
-            kind = "eroded" if self._is_eroded(folder, masks) else "mask"
-            references.setdefault(kind, masks)
-        if not references:
-            raise MissingDataError(f"no masks in {area / f'masks_{self.patch_size}'}")
-        return references
 
     def _mask_folders(self, area: Path) -> list[Path]:
         suffixes = MASK_SUFFIXES if area.name == "test" else MASK_SUFFIXES[:1]
@@ -276,48 +249,6 @@ class IsprsDataset(DatasetLayout):
                     cuts.setdefault(tile, []).append(cut)
         return cuts
 
-    def _is_eroded(self, folder: Path, paths: Sequence[Path]) -> bool:
-        """Whether the splitter noted so, or else whether masks ignore pixels inside of their tiles.
-
-        Raises:
-            DataError: some tiles do and others do not, or the folder's name says ``eroded`` and
-                none does.
-        """
-        record = read_record(folder)
-        noted = {path.stem.rsplit("_", 2)[0] for path in paths}
-        if noted <= record.keys():
-            kinds = {record[name].eroded for name in noted}
-            if len(kinds) > 1 or ("eroded" in folder.name and kinds == {False}):
-                full = sorted(name for name in noted if not record[name].eroded)
-                raise DataError(
-                    f"{folder}: the tiles {listed(full)} were split without --eroded; split the "
-                    "*_noBoundary masks into it"
-                )
-            return kinds == {True}
-        with ThreadPoolExecutor() as pool:
-            counts = list(pool.map(self._ignored_inside, paths))
-        tiles: dict[str, np.ndarray] = {}
-        for path, count in zip(paths, counts, strict=True):
-            tile = self.FILES.tile(path.stem)
-            tiles[tile] = tiles.get(tile, 0) + count
-        eroded = any(inside > MAX_UNKNOWN_SHARE * pixels for inside, pixels in tiles.values())
-        full = sorted(tile for tile, (inside, _) in tiles.items() if not inside)
-        if full and (eroded or "eroded" in folder.name):
-            raise DataError(
-                f"{folder} has no boundary pixel in the masks of the tiles {listed(full)}, so "
-                "these are no eroded masks; split the *_noBoundary masks into it"
-            )
-        return eroded
-
-    def _ignored_inside(self, path: Path) -> np.ndarray:
-        """Numbers of ignored and of all pixels, without padding at the right and bottom: [2]."""
-        ignored = self.read_mask(path) == self.spec.ignore_index
-        rows, cols = np.flatnonzero(~ignored.all(axis=1)), np.flatnonzero(~ignored.all(axis=0))
-        if not len(rows):
-            return np.zeros(2, int)
-        inside = ignored[: rows[-1] + 1, : cols[-1] + 1]
-        return np.array([inside.sum(), inside.size])
-
 
 class VaihingenDataset(IsprsDataset):
     """ISPRS Vaihingen, false-color (near infrared, red, green) at 9 cm; see ``IsprsDataset``."""
@@ -333,116 +264,3 @@ class PotsdamDataset(IsprsDataset):
     SPEC = POTSDAM
     TILES = POTSDAM_TILES
     FILES = TileFiles("top_potsdam_", ("_RGB", "_IRRG"), "_label", "_label_noBoundary")
-
-
-class IsprsTiles(DatasetLayout):
-    """The publisher's whole tiles with masks in colors, as ``tools/*_patch_split.py`` read them.
-
-    ``root/{train,test}_images``, ``root/{train,test}_masks`` and ``root/test_masks_eroded``.
-    """
-
-    masks = "color"
-
-    def __init__(self, patches: IsprsDataset) -> None:
-        self.spec = patches.spec
-        self.root = patches.root
-        self.patches = patches
-
-    def folders(self, split: str) -> list[Path]:
-        """The image folder and the mask folders of a split, or nothing where some are missing."""
-        images, masks = (self.root / f"{split}_{kind}" for kind in ("images", "masks"))
-        found = [path for path in (masks, self.root / f"{split}_masks_eroded") if path.is_dir()]
-        return [images, *found] if images.is_dir() and found else []
-
-    def samples(self, split: str, report: Report = refuse) -> list[Sample]:
-        """The tiles of a split; of two kinds of images the first counts."""
-        check_split(split)
-        folders = self.folders(split)
-        if not folders:
-            return []
-        images, *mask_folders = folders
-        files, tiles = self.patches.FILES, self.patches.TILES
-        names = {path.stem for path in list_images(images)}
-        suffix = next(
-            (s for s in files.image_suffixes if any(name.endswith(s) for name in names)), ""
-        )
-        pairs: dict[str, list[Sample]] = {}
-        for folder in mask_folders:
-            eroded = folder.name.endswith("_eroded")
-            found = pair_tiles(files, images, folder, suffix, eroded, report)
-            kind = "eroded" if eroded else "mask"
-            pairs[kind] = [pair for pair in found if self.tile(pair) not in tiles.faulty]
-        samples = _merged(pairs)
-        allowed = tiles.test if split == "test" else tiles.train
-        strange = sorted({self.tile(s) for s in samples} - {*allowed})
-        if strange:
-            report(DataError(f"{images}: {listed(strange)} are no {split} tiles; take them out"))
-        return samples
-
-    def missing(self, split: str, samples: Sequence[Sample]) -> list[str]:
-        """Official tiles of the split that are not there."""
-        official = {"train": self.patches.TILES.train, "test": self.patches.TILES.test}
-        found = {self.tile(sample) for sample in samples}
-        return [tile for tile in official.get(split, ()) if tile not in found]
-
-    def tile(self, sample: Sample) -> str:
-        """Id of a tile."""
-        return sample.name.removeprefix(self.patches.FILES.prefix)
-
-
-def _merged(pairs: Mapping[str, Sequence[Sample]]) -> list[Sample]:
-    """Pairs of an image with one kind of mask each, as samples with both kinds."""
-    samples: dict[str, Sample] = {}
-    for kind, found in pairs.items():
-        for pair in found:
-            sample = samples.get(pair.name, Sample(pair.name, pair.image, None))
-            samples[pair.name] = sample._replace(**{kind: pair.mask})
-    return [samples[name] for name in sorted(samples)]
-
-
-def pair_tiles(
-    files: TileFiles,
-    image_folder: Path,
-    mask_folder: Path,
-    image_suffix: str = "",
-    eroded: bool = False,
-    report: Report = refuse,
-) -> list[Sample]:
-    """The publisher's tiles with their masks.
-
-    Args:
-        files: how they are named.
-        image_folder, mask_folder: where they lie.
-        image_suffix: which of several images of a tile, as ``_RGB``.
-        eroded: take the ``*_noBoundary`` masks; else the others.
-        report: takes faults; without it they are raised.
-
-    Raises:
-        MissingDataError: a folder that is not there.
-        DataError: no file of the kind asked for, a tile without a mask or a mask without a tile
-            (names listed).
-    """
-    images = [
-        path
-        for path in list_images(image_folder)
-        if not any(path.stem.endswith(s) for s in files.image_suffixes if s != image_suffix and s)
-    ]
-    mask_suffix = files.eroded_suffix if eroded else files.mask_suffix
-    masks = [
-        path
-        for path in list_images(mask_folder)
-        if path.stem.endswith(files.eroded_suffix) == eroded
-    ]
-    if not images:
-        raise DataError(f"no image *{image_suffix} in {image_folder}, but others: "
-                               "is --rgb-image left out or too much?")  # fmt: skip
-    if not masks:
-        raise DataError(
-            f"no mask *{mask_suffix} in {mask_folder}, but "
-            + (
-                "others: are they full masks? Then leave out --eroded"
-                if eroded
-                else "*_noBoundary ones: are they eroded masks? Then add --eroded"
-            )
-        )
-    return pair_files(images, masks, image_suffix, mask_suffix, report)

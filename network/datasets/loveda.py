@@ -11,8 +11,7 @@ import numpy as np
 
 from network.datasets.catalog import LOVEDA, LOVEDA_NUMBERS
 from network.datasets.colors import UNKNOWN
-from network.datasets.files import list_images
-from network.datasets.segmentation import (
+from network.datasets.layout import (
     DatasetLayout,
     Report,
     Sample,
@@ -22,6 +21,7 @@ from network.datasets.segmentation import (
     refuse,
 )
 from network.errors import DataError, MissingDataError
+from network.files.images import list_images
 
 DOMAINS = ("Rural", "Urban")
 FOLDERS = {"train": "Train", "val": "Val", "test": "Test"}

@@ -6,10 +6,10 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from network.datasets.files import write_json
 from network.errors import DataError
+from network.files.writing import write_json
 
-RECORD = "patches.json"
+PATCH_RECORD = "patches.json"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def read_record(folder: Path) -> dict[str, Cut]:
     Raises:
         DataError: a damaged record.
     """
-    path = folder / RECORD
+    path = folder / PATCH_RECORD
     if not path.is_file():
         return {}
     try:
@@ -53,4 +53,4 @@ def read_record(folder: Path) -> dict[str, Cut]:
 
 def write_record(folder: Path, cuts: dict[str, Cut]) -> None:
     """Write the cuts of a mask folder."""
-    write_json(folder / RECORD, {tile: asdict(cuts[tile]) for tile in sorted(cuts)})
+    write_json(folder / PATCH_RECORD, {tile: asdict(cuts[tile]) for tile in sorted(cuts)})

@@ -14,17 +14,11 @@ from tqdm import tqdm
 
 from network.datasets.checks import check_size
 from network.datasets.colors import UNKNOWN
-from network.datasets.files import check_decodes, decode_rgb
-from network.datasets.parallel import default_processes
-from network.datasets.segmentation import (
-    MAX_UNKNOWN_SHARE,
-    SPLITS,
-    DatasetLayout,
-    Sample,
-    ignore_unknown,
-    listed,
-)
+from network.datasets.labels import MAX_UNKNOWN_SHARE, ignore_unknown
+from network.datasets.layout import SPLITS, DatasetLayout, Sample, listed
 from network.errors import DataError, MissingDataError
+from network.files.images import check_decodes, decode_rgb
+from network.files.parallel import default_processes
 
 KIND_TITLES = {"mask": "", "eroded": " eroded"}
 

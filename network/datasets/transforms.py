@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
-from network.datasets.segmentation import Pair
+from network.datasets.dataset import Pair
 from network.errors import ConfigError
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -46,9 +46,9 @@ class TrainTransform:
         redraws: int = 10,
         augmentations: Sequence[A.BasicTransform] = (),
     ) -> None:
-        if crop_size < 32 or not scales or min(scales) <= 0:
+        if crop_size < 1 or not scales or min(scales) <= 0:
             raise ConfigError(
-                f"transform: crop_size={crop_size} must be at least 32, and scales={scales} "
+                f"transform: crop_size={crop_size} must be at least 1, and scales={scales} "
                 "must be numbers above 0"
             )
         self.ignore_index = ignore_index

@@ -29,7 +29,7 @@ from network.figures.style import (
     show_image,
     styled,
 )
-from network.inspection import Inspection
+from network.inference.inspection import Inspection
 
 COLUMNS = 6
 _FEWEST = 3

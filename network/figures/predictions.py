@@ -22,7 +22,7 @@ from network.figures.style import (
     show_image,
     styled,
 )
-from network.inspection import Inspection
+from network.inference.inspection import Inspection
 
 LONGEST = 1024
 """Pixels: what is larger is reduced for a figure."""

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from network.datasets.catalog import DatasetSpec
-from network.datasets.files import replacing
+from network.files.writing import replacing
 
 WIDTH = 7.16
 """Inches: both columns of a page."""

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from network.errors import ConfigError, UserError, WeightsError
+from network.models.geometry import STRIDES
 
-STRIDES = (4, 8, 16, 32)
 MAX_FOREIGN_SHARE = 0.1
 
 

@@ -11,10 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from network.errors import ConfigError
-from network.models.backbone import STRIDES, Encoder
+from network.models.backbone import Encoder
+from network.models.geometry import MIN_SIZE, STRIDES
 from network.models.hbis import HBIS
-
-MIN_SIZE = 32
 
 
 class BiCoROutput(NamedTuple):
@@ -86,6 +85,9 @@ class BiCoR(nn.Module):
         WeightsError: pretrained weights that cannot be had.
     """
 
+    min_size = MIN_SIZE
+    stride = STRIDES[-1]
+
     def __init__(
         self,
         backbone: str = "convnext_base",
@@ -132,13 +134,14 @@ class BiCoR(nn.Module):
         Shapes: float [B, in_chans, H, W], any H and W from 32 up -> ``BiCoROutput``.
         """
         height, width = x.shape[-2:]
-        if min(height, width) < MIN_SIZE:
+        if min(height, width) < self.min_size:
             raise ValueError(
-                f"image of {height}x{width} pixels: BiCoR needs at least {MIN_SIZE}x{MIN_SIZE}"
+                f"image of {height}x{width} pixels: BiCoR needs at least "
+                f"{self.min_size}x{self.min_size}"
             )
         if self.input_scale == 1:
             return self._segment(x)
-        size = [max(MIN_SIZE, round(side * self.input_scale)) for side in (height, width)]
+        size = [max(self.min_size, round(side * self.input_scale)) for side in (height, width)]
         out = self._segment(F.interpolate(x, size, mode="bilinear", antialias=True))
         logits, aux_logits = (
             None if y is None else F.interpolate(y, (height, width), mode="bilinear")
@@ -148,7 +151,7 @@ class BiCoR(nn.Module):
 
     def _segment(self, x: Tensor) -> BiCoROutput:
         height, width = x.shape[-2:]
-        f0 = self.encoder(_pad_to_multiple(x, STRIDES[-1]))
+        f0 = self.encoder(_pad_to_multiple(x, self.stride))
         batch, _, h, w = f0.shape
 
         features = f0.flatten(2).transpose(1, 2)

@@ -9,20 +9,21 @@ from typing import Any
 
 from tqdm import tqdm
 
-from network.checkpoints import file_hash
-from network.datasets.files import read_indices
-from network.datasets.segmentation import listed, size_fault
+from network.datasets.catalog import Augmentation
+from network.datasets.layout import listed, size_fault
 from network.errors import CheckpointError, DataError, MissingDataError
-from network.evaluation import MASK_KINDS
+from network.evaluation.image_scores import IMAGE_SCORES, ImageScore, Variant, read_image_scores
+from network.evaluation.mask_writer import MASKS
+from network.evaluation.output_folder import RESULTS
+from network.evaluation.results import notes
+from network.evaluation.test import MASK_KINDS
 from network.experiment import Experiment
 from network.figures.painting import color_table
-from network.image_scores import IMAGE_SCORES, ImageScore, Variant, read_image_scores
-from network.inspection import Inspection, select
-from network.mask_writer import MASKS
-from network.output_folder import RESULTS
+from network.files.images import read_indices
+from network.inference.checkpoint_files import file_hash
+from network.inference.inspection import Inspection, select
+from network.inference.trained_network import Trained
 from network.report.previews import choose, preview
-from network.results import notes
-from network.trained import Trained
 
 PAGE_LIMIT = 30_000_000
 """Bytes that a page stays below."""
@@ -223,18 +224,7 @@ def _rule(rule: dict[str, Any] | None) -> str:
     return "; ".join(f"{key}: {value}" for key, value in values.items()) or "not known"
 
 
-def _passes(augmentation: dict[str, Any]) -> str:
-    parts = [
-        word
-        for key, word in (
-            ("hflip", "horizontal flip"),
-            ("vflip", "vertical flip"),
-            ("rotate90", "90-degree rotation"),
-        )
-        if augmentation[key]
-    ]
-    scales = augmentation["scales"]
-    if scales != [1.0]:
-        parts.append(f"scales {', '.join(f'{scale:g}' for scale in scales)}")
-    passes = augmentation["passes"]
-    return f"{passes} pass{'es' * (passes > 1)}{': ' if parts else ''}{', '.join(parts)}"
+def _passes(recorded: dict[str, Any]) -> str:
+    passes = recorded["passes"]
+    what = str(Augmentation(**{key: recorded[key] for key in recorded if key != "passes"}))
+    return f"{passes} pass{'es' * (passes > 1)}{': ' if what else ''}{what}"

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 _FOLDER = Path(__file__).parent
-_SCRIPTS = ("page.js", "viewer.js", "start.js")
+_STYLES = ("page.css", "viewer.css", "print.css")
+_SCRIPTS = ("page.js", "decoding.js", "viewer.js", "start.js")
 _PLACES = re.compile(r"\{\{(style|script|contents)\}\}")
 
 
@@ -25,7 +26,7 @@ def render_page(contents: dict[str, Any]) -> str:
         ValueError: a number is NaN or infinite, which JSON does not know.
     """
     parts = {
-        "style": _read("page.css"),
+        "style": "\n".join(map(_read, _STYLES)),
         "script": "\n".join(map(_read, _SCRIPTS)),
         "contents": json.dumps(contents, allow_nan=False).replace("<", "\\u003c"),
     }

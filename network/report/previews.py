@@ -9,9 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from network.evaluation.image_scores import ImageScore
 from network.figures.painting import shrink
-from network.image_scores import ImageScore
-from network.inspection import Inspection
+from network.inference.inspection import Inspection
 
 EXTREMES = 10
 _IMAGE_QUALITY, _HEATMAP_QUALITY = 85, 80

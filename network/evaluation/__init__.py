@@ -1,0 +1,1 @@
+"""Scoring a trained network, and what is kept of it."""

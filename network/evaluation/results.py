@@ -1,0 +1,76 @@
+"""What ``results.json`` says of scores: with what they were counted, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from network.datasets.catalog import DatasetSpec
+from network.datasets.layout import DatasetLayout, Sample, listed
+from network.evaluation.image_scores import Counts, Variant
+from network.metrics import Scores
+
+
+def recorded_scores(
+    scores: Mapping[Variant, Scores], counts: Mapping[Variant, Counts], spec: DatasetSpec
+) -> dict[str, Any]:
+    """The scores of every variant with its confusion matrix over all images, as plain values."""
+    return {
+        "scores": [
+            variant._asdict()
+            | found.record(spec)
+            | {"confusion": counts[variant].matrices.sum(dim=0).tolist()}
+            for variant, found in scores.items()
+        ],
+        "scored_classes": [spec.classes[index] for index in spec.scored],
+        "palette": dict(zip(spec.classes, spec.palette, strict=True)),
+        "confusion": {"rows": "truth", "columns": "prediction"},
+    }
+
+
+def recorded_splits(
+    layout: DatasetLayout, split: str, samples: list[Sample], protocol: dict[str, Any] | None
+) -> dict[str, Any]:
+    """What the scored images have to do with the official split and with the training.
+
+    Args:
+        layout: of the images.
+        split: that they are of.
+        samples: the images.
+        protocol: what was trained and validated on, where the checkpoint says it.
+    """
+    tiles = [layout.tile(sample) for sample in samples]
+    splits = {
+        "tiles": sorted(set(tiles)),
+        "missing": layout.missing(split, samples),
+        "patches": layout.patches(split),
+    }
+    if protocol is None:
+        return splits | {"rule": None, "images_of_training": None, "images_of_validation": None}
+    return splits | {
+        "rule": protocol["rule"],
+        "images_of_training": sum(tile in protocol["train"] for tile in tiles),
+        "images_of_validation": sum(tile in protocol["val"] for tile in tiles),
+    }
+
+
+def notes(splits: dict[str, Any], dataset: str, split: str) -> list[str]:
+    """What a reader of the scores must know, from the ``splits`` of ``results.json``."""
+    found = []
+    if splits["images_of_training"]:
+        found.append(
+            f"the network was trained on {splits['images_of_training']} of these images; their "
+            "scores say nothing about others"
+        )
+    if splits["images_of_validation"] and split == "test":
+        found.append(
+            f"{splits['images_of_validation']} of these images also chose the best checkpoint"
+        )
+    if any(cut["stride"] < cut["size"] for cut in splits["patches"]):
+        found.append("these patches overlap, so that pixels count several times")
+    if splits["missing"]:
+        found.append(
+            f"of the official {split} split of {dataset} are missing: "
+            f"{listed(splits['missing'])}; scores do not compare with published ones"
+        )
+    return found

@@ -1,0 +1,217 @@
+"""Scoring a trained network on a split, and what is recorded of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from network.datasets.catalog import TTA_NAMES, DatasetSpec
+from network.datasets.checks import check_contents
+from network.datasets.layout import DatasetLayout, Sample
+from network.errors import ConfigError, MissingDataError
+from network.evaluation.image_scores import IMAGE_SCORES, Counts, Variant, write_image_scores
+from network.evaluation.mask_writer import MaskWriter
+from network.evaluation.output_folder import RESULTS, SCENES, check_output, replaced_outputs
+from network.evaluation.results import notes, recorded_scores, recorded_splits
+from network.experiment import Experiment
+from network.experiment.provenance import provenance
+from network.files.writing import write_json
+from network.inference.checkpoint_files import file_hash
+from network.inference.predictor import Predictor
+from network.inference.trained_network import Trained
+from network.metrics import Scores, count_pixels, score_table
+from network.scenes.blending import DEFAULT_OVERLAP, DEFAULT_WINDOW
+from network.scenes.prediction import predict_tile
+
+MASK_KINDS = {"eroded": "eroded", "mask": "full"}
+"""Keys of a batch that hold masks to score against, and how tables and results call them."""
+
+
+def score(
+    predictors: Mapping[str, Predictor],
+    batches: Iterable[dict],
+    spec: DatasetSpec,
+    writer: MaskWriter,
+    unit: str = "images",
+) -> dict[Variant, Counts]:
+    """Predict, save and count batches with normalised ``image``, ``name`` and masks.
+
+    Args:
+        predictors: by the name of their augmentation; the first one's masks are saved.
+        batches: with the masks of ``MASK_KINDS`` that there are, none of them for no label.
+        spec: of the dataset.
+        writer: takes the masks.
+        unit: ``images`` or ``patches``.
+
+    Returns:
+        by variant; nothing where there are no labels.
+    """
+    names: list[str] = []
+    counts: dict[Variant, list[Tensor]] = {}
+    for batch in batches:
+        names += batch["name"]
+        for tta, predict in predictors.items():
+            predicted = predict(batch["image"]).argmax(dim=1)
+            if tta == next(iter(predictors)):
+                for name, mask in zip(batch["name"], predicted.to(torch.uint8), strict=True):
+                    writer.write(name, mask)
+            for key in MASK_KINDS.keys() & batch.keys():
+                found = count_pixels(predicted, batch[key], spec.num_classes, spec.ignore_index)
+                counts.setdefault(Variant(MASK_KINDS[key], tta, unit), []).append(found)
+    return _in_order(names, counts, predictors, unit)
+
+
+def test(
+    experiment: Experiment,
+    output: str | Path,
+    tta: str = "none",
+    rgb: bool = False,
+    checkpoint: str | Path | None = None,
+    split: str = "test",
+    compare_tta: bool = False,
+    scenes: bool = False,
+) -> list[Sample]:
+    """Score a trained network on a split, save its masks and ``results.json``, print the scores.
+
+    Where images have no labels, masks are saved and nothing is scored.
+
+    Args:
+        experiment: the config that it was trained with.
+        output: folder for masks and results.
+        tta: ``none``, ``lr`` or ``d4``.
+        rgb: also save masks in colors.
+        checkpoint: path; without it, the run's best.
+        split: ``test`` or ``val``.
+        compare_tta: also score without test-time augmentation.
+        scenes: also score the publisher's whole tiles, predicted in blended windows.
+
+    Returns:
+        the samples of the split.
+    """
+    if tta not in TTA_NAMES:
+        raise ConfigError(f"-t {tta}: one of {', '.join(TTA_NAMES)}")
+    if compare_tta and tta == "none":
+        raise ConfigError("--compare-tta compares with -t lr or -t d4; add one of them")
+    output = Path(output)
+    check_output(output)
+    trained = Trained.open(experiment, checkpoint)
+    layout, spec = trained.layout, trained.spec
+    dataset = trained.dataset(split)
+    samples = dataset.samples
+    experiment.check(layout, samples)
+    unit = "patches" if layout.patches(split) else "images"
+    tiles = _scenes(layout, split) if scenes else []
+    splits = recorded_splits(layout, split, samples, trained.stored.get("protocol"))
+    for note in notes(splits, spec.name, split):
+        print(f"note: {note}")
+
+    names = [tta, "none"] if compare_tta else [tta]
+    predictors = {name: trained.predictor(name) for name in names}
+    batches = tqdm(trained.batches(dataset), desc="testing", unit="batch")
+    with replaced_outputs(output) as aside:
+        with MaskWriter(aside, spec, rgb) as writer:
+            counts = score(predictors, batches, spec, writer, unit)
+        if tiles:
+            with MaskWriter(aside / SCENES, spec, rgb) as writer:
+                counts |= score_scenes(trained, predictors, layout.raw(), tiles, writer)
+        scores = {
+            variant: Scores.of(found.matrices.sum(dim=0), spec) for variant, found in counts.items()
+        }
+        results = {
+            "dataset": spec.name,
+            "split": split,
+            "images": len(samples),
+            **recorded_scores(scores, counts, spec),
+            "splits": splits,
+            "scenes": {"window": DEFAULT_WINDOW, "overlap": DEFAULT_OVERLAP} if tiles else None,
+            "tta": {
+                name: {"passes": len(predict.passes)} | asdict(spec.augmentation(name))
+                for name, predict in predictors.items()
+            },
+            "checkpoint": {
+                "path": str(trained.checkpoint),
+                "sha256": file_hash(trained.checkpoint),
+                "epoch": trained.stored["epoch"] + 1 if "epoch" in trained.stored else None,
+                "converted": trained.stored.get("converted"),
+            },
+            "precision": trained.precision,
+        }
+        names = [sample.name for sample in samples]
+        write_image_scores(aside / IMAGE_SCORES, names, counts, spec)
+        write_json(aside / RESULTS, results | provenance(experiment, trained.device))
+    if scores:
+        columns = {variant.title: found for variant, found in scores.items()}
+        print(score_table(columns, spec, f"{spec.name}, {split}"))
+    print(f"masks, {RESULTS} and {IMAGE_SCORES} in {output}")
+    return samples
+
+
+def score_scenes(
+    trained: Trained,
+    predictors: Mapping[str, Predictor],
+    layout: DatasetLayout,
+    tiles: Sequence[Sample],
+    writer: MaskWriter,
+) -> dict[Variant, Counts]:
+    """Predict whole tiles in blended windows, save and count them.
+
+    Args:
+        trained: the network.
+        predictors: by the name of their augmentation; the first one's masks are saved.
+        layout: of the tiles.
+        tiles: with their masks.
+        writer: takes the masks.
+
+    Returns:
+        by variant.
+    """
+    spec = trained.spec
+    names = [tile.name for tile in tiles]
+    counts: dict[Variant, list[Tensor]] = {}
+    for sample in tqdm(tiles, desc="testing", unit="tile"):
+        masks = {
+            MASK_KINDS[key]: torch.from_numpy(layout.read_mask(path)).long()
+            for key, path in sample.masks.items()
+        }
+        for tta, predictor in predictors.items():
+            predicted = torch.from_numpy(predict_tile(sample.image, trained, predictor))
+            if tta == next(iter(predictors)):
+                writer.write(sample.name, predicted)
+            for kind, mask in masks.items():
+                found = count_pixels(
+                    predicted[None].long(), mask[None], spec.num_classes, spec.ignore_index
+                )
+                counts.setdefault(Variant(kind, tta, SCENES), []).append(found)
+    return _in_order(names, counts, predictors, SCENES)
+
+
+def _in_order(
+    names: list[str], counts: Mapping[Variant, list[Tensor]], ttas: Iterable[str], unit: str
+) -> dict[Variant, Counts]:
+    """What was counted, eroded masks before full ones, augmentations as they were given."""
+    wanted = [Variant(kind, tta, unit) for kind in MASK_KINDS.values() for tta in ttas]
+    return {v: Counts(names, torch.cat(counts[v]).cpu()) for v in wanted if v in counts}
+
+
+def _scenes(layout: DatasetLayout, split: str) -> list[Sample]:
+    """The publisher's tiles of the test split, checked.
+
+    Raises:
+        ConfigError: another split, or a dataset without tiles.
+        MissingDataError: the tiles or their masks are not there.
+    """
+    if split != "test" or not layout.patches("test"):
+        raise ConfigError("--scenes scores whole test tiles, of datasets that are cut from such")
+    tiles = layout.scenes()
+    if not tiles:
+        raise MissingDataError(
+            "--scenes needs the publisher's tiles: test_images with test_masks or "
+            "test_masks_eroded beside the patches"
+        )
+    check_contents(layout.raw(), tiles)
+    return tiles

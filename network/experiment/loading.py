@@ -1,0 +1,110 @@
+"""Reading a config file and its overrides.
+
+A config is plain Python: lower-case names with values, and ``functools.partial`` for what is
+built later. It is executed when read (so read only files that you trust); nothing in it should
+scan disks or allocate.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+import types
+from collections.abc import Container, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from network.errors import ConfigError
+from network.experiment.values import check_name
+
+
+def read_config(path: Path, known: Container[str]) -> dict[str, Any]:
+    """Run a config file; what it imports or defines for itself is no setting."""
+    if not path.is_file():
+        raise ConfigError(f"no config file {path}")
+    # Config files of different datasets share their name, so each gets a module name of its own.
+    module_name = "config_" + "_".join(path.resolve().with_suffix("").parts[-3:])
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None:
+        raise ConfigError(f"{path} is not a Python file (.py)")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise ConfigError(f"{path}, line {error.lineno}: {error.msg}") from error
+    except (Exception, SystemExit) as error:  # a config may hold any Python
+        raise ConfigError(f"{path}{_line_in(path, error)}: {error!r}") from error
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if name in known or (name[0].islower() and not isinstance(value, _HELPERS))
+    }
+
+
+_HELPERS = (
+    types.ModuleType,
+    type,
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    type(annotations),
+)
+
+
+def as_partial(value: Any, where: str) -> partial:
+    """A setting that is built later, as a partial.
+
+    Raises:
+        ConfigError: it is built already, or cannot be called.
+    """
+    if isinstance(value, partial):
+        return value
+    if not callable(value) or isinstance(value, nn.Module):
+        raise ConfigError(
+            f"{where} must say how to build it, as partial(BiCoR, backbone='resnet18'); "
+            f"got {type(value).__name__}"
+        )
+    return partial(value)
+
+
+def _line_in(path: Path, error: BaseException) -> str:
+    line, trace = None, error.__traceback__
+    while trace:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f", line {line}" if line else ""
+
+
+def parse_value(text: str) -> Any:
+    """The value of an override: a Python literal, true, false or none, or else the text itself."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return {"true": True, "false": False, "none": None}.get(text.lower(), text)
+
+
+def with_value(old: Any, path: Sequence[str], value: Any, text: str) -> Any:
+    """A setting with another value, or a partial with another one somewhere inside.
+
+    Args:
+        old: the setting.
+        path: names that lead into partials; none for the setting itself.
+        value: the new value.
+        text: the override, for messages.
+
+    Raises:
+        ConfigError: the path leads nowhere.
+    """
+    if not path:
+        return value
+    if not isinstance(old, partial):
+        raise ConfigError(f"override {text!r}: {'.'.join(path)} does not lie in a partial")
+    name, *rest = path
+    check_name(name, old, f"override {text!r}")
+    inner = with_value(old.keywords.get(name), rest, value, text)
+    return partial(old.func, *old.args, **{**old.keywords, name: inner})

@@ -1,0 +1,268 @@
+"""The schema of a config: every setting, its default and its checks."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from network.datasets.catalog import DatasetSpec
+from network.datasets.checks import check_contents, check_sizes
+from network.datasets.datamodule import SegmentationDataModule
+from network.datasets.dataset import Transform
+from network.datasets.layout import DatasetLayout, Sample
+from network.datasets.transforms import TrainTransform
+from network.errors import ConfigError
+from network.experiment.loading import as_partial, parse_value, read_config, with_value
+from network.experiment.values import (
+    accepted,
+    build,
+    check_value,
+    complete,
+    described,
+    nearest,
+    parameters,
+)
+from network.losses import BiCoRLoss
+from network.models.geometry import min_size_of
+
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
+
+
+LOGGERS = ("csv", "tensorboard", "wandb")
+
+
+BUILDERS = {"dataset", "net", "loss", "transform"}
+
+
+@dataclass(kw_only=True)
+class Experiment:
+    """Everything a run depends on; the names are those of a config file.
+
+    Attributes:
+        dataset: builds the dataset's layout.
+        net: builds the network; the number of classes comes from the dataset.
+        loss: builds the loss; the ignore index comes from the dataset.
+        transform: builds the transform of training samples.
+        name: of the run, for output folders; without it, the config file's name.
+        seed: of weights, shuffling and transforms.
+        max_epoch: epochs to train.
+        train_batch_size, val_batch_size: images per process and step.
+        repeat: how often each training image is drawn in an epoch.
+        num_workers: data loading processes.
+        lr: peak learning rate; lr_min: at the end of the cosine.
+        warmup_epoch: epochs (or a part of one) in which the rate rises linearly to ``lr``.
+        weight_decay: of AdamW.
+        lookahead_k, lookahead_alpha: Lookahead's steps and rate; k = 0 leaves it out.
+        monitor: logged value by which the best checkpoint is chosen: the highest score, or the
+            lowest of a loss term.
+        val_every: epochs between validations.
+        accumulate: batches per optimizer step.
+        clip_norm: largest norm of the gradient; None leaves it as it is.
+        accelerator: ``auto``, ``cpu`` or ``gpu``.
+        devices, num_nodes, strategy: of the Lightning Trainer; several devices train by ``ddp``.
+        sync_batchnorm: let batch norm see the batches of all processes (CUDA only).
+        checkpoint_every_minutes: minutes between two checkpoints within an epoch; 0 writes them at
+            the end of epochs only.
+        precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``; ``auto`` is bf16-mixed on CUDA and
+            32-true on a CPU, ``bf16-where-native`` is bf16-mixed on any device that is fast at it.
+        compile: run the network through torch.compile.
+        logger: ``csv``, or ``tensorboard`` or ``wandb`` beside it.
+        sample_every: epochs between pictures of sample predictions; 0 draws none.
+        sample_images: validation images on them.
+        check_data: decode every image and mask before training or testing; without it only
+            names and sizes are checked, and a truncated image may be taken for a gray one.
+    """
+
+    dataset: Callable[..., DatasetLayout]
+    net: Callable[..., nn.Module]
+    loss: Callable[..., nn.Module] = field(default_factory=lambda: partial(BiCoRLoss))
+    transform: Callable[..., Transform] = field(default_factory=lambda: partial(TrainTransform))
+    name: str = ""
+    seed: int = 42
+    max_epoch: int = 45
+    train_batch_size: int = 4
+    val_batch_size: int = 1
+    repeat: int = 1
+    num_workers: int = 2
+    lr: float = 1e-4
+    lr_min: float = 1e-6
+    warmup_epoch: float = 0.0
+    weight_decay: float = 0.01
+    lookahead_k: int = 5
+    lookahead_alpha: float = 0.5
+    monitor: str = "val_mIoU"
+    val_every: int = 1
+    accumulate: int = 1
+    clip_norm: float | None = None
+    accelerator: str = "auto"
+    devices: int | str | Sequence[int] = 1
+    num_nodes: int = 1
+    strategy: str = "auto"
+    sync_batchnorm: bool = False
+    checkpoint_every_minutes: float = 15.0
+    precision: str = "auto"
+    compile: bool = False
+    logger: str = "csv"
+    sample_every: int = 5
+    sample_images: int = 4
+    check_data: bool = True
+
+    config_path: Path = field(default=Path(), metadata={"setting": False})
+    overrides: tuple[str, ...] = field(default=(), metadata={"setting": False})
+
+    @classmethod
+    def load(cls, path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+        """Read a config file and apply overrides such as ``max_epoch=1 net.backbone=resnet18``.
+
+        Raises:
+            ConfigError: no such file, a fault in it, an unknown name, a value of a wrong type.
+        """
+        path = Path(path)
+        known = {f.name: f for f in fields(cls) if f.metadata.get("setting", True)}
+        values = read_config(path, known)
+        hints = typing.get_type_hints(cls)
+        for name in values:
+            if name not in known:
+                raise ConfigError(f"{path}: unknown setting {name!r}{nearest(name, known)}")
+        for name in ("dataset", "net"):
+            if name not in values:
+                raise ConfigError(f"{path} does not set {name!r}, which has no default")
+        for name in BUILDERS & values.keys():
+            values[name] = as_partial(values[name], f"{path}: {name}")
+        experiment = cls(**values, config_path=path, overrides=tuple(overrides))
+        for override in overrides:
+            experiment._override(override, known)
+        for name in known:
+            check_value(name, getattr(experiment, name), hints[name], str(path))
+        experiment._check_ranges()
+        experiment.name = experiment.name or path.stem
+        if Path(experiment.name).name != experiment.name:
+            raise ConfigError(f"name={experiment.name!r}: it names a folder, so without slashes")
+        return experiment
+
+    @property
+    def min_size(self) -> int:
+        """Least height and width of an image, as the network's class says."""
+        return min_size_of(getattr(self.net, "func", self.net))
+
+    def build_dataset(self) -> DatasetLayout:
+        """The layout of the dataset; its files are not looked at yet."""
+        return build(self.dataset, "dataset")
+
+    def build_net(self, spec: DatasetSpec, pretrained: bool = True) -> nn.Module:
+        """The network for a dataset.
+
+        Args:
+            spec: of the dataset.
+            pretrained: False leaves pretrained weights out (and downloads nothing), for a network
+                that is about to load a checkpoint.
+        """
+        net = complete(self.net, "net", num_classes=spec.num_classes, in_chans=len(spec.mean))
+        without = {} if pretrained else accepted(self.net, {"pretrained": False})
+        return build(partial(net, **without), "net")
+
+    def build_loss(self, spec: DatasetSpec) -> nn.Module:
+        """The loss for a dataset."""
+        return build(complete(self.loss, "loss", ignore_index=spec.ignore_index), "loss")
+
+    def build_transform(self, spec: DatasetSpec) -> Transform:
+        """The transform of training samples for a dataset."""
+        transform = complete(self.transform, "transform", ignore_index=spec.ignore_index)
+        built = build(transform, "transform")
+        crop_size = getattr(built, "crop_size", self.min_size)
+        if crop_size < self.min_size:
+            raise ConfigError(
+                f"transform.crop_size={crop_size}: at least {self.min_size}, or the network "
+                "cannot take the crops"
+            )
+        return built
+
+    def build_data(self, layout: DatasetLayout) -> SegmentationDataModule:
+        """The data loaders over a layout."""
+        return SegmentationDataModule(
+            layout,
+            self.build_transform(layout.spec),
+            self.train_batch_size,
+            self.val_batch_size,
+            self.repeat,
+            self.num_workers,
+            self.seed,
+        )
+
+    def check(self, layout: DatasetLayout, samples: Sequence[Sample]) -> None:
+        """Look samples over before anything is written; ``check_data`` says how thoroughly.
+
+        Raises:
+            DataError: naming every faulty file.
+        """
+        if self.check_data:
+            check_contents(layout, samples, self.min_size)
+        else:
+            check_sizes(samples, self.min_size)
+
+    def settings(self) -> dict[str, str]:
+        """All settings as text, as they are after the overrides."""
+        return {
+            f.name: described(getattr(self, f.name))
+            for f in fields(self)
+            if f.metadata.get("setting", True)
+        }
+
+    def _override(self, text: str, known: Mapping[str, Any]) -> None:
+        path, equals, value = text.partition("=")
+        root, *rest = path.strip().split(".")
+        if not equals or not root:
+            raise ConfigError(f"override {text!r} is not of the form name=value")
+        if root not in known:
+            raise ConfigError(f"override {text!r}: unknown setting {root!r}{nearest(root, known)}")
+        old = getattr(self, root)
+        if not rest and isinstance(old, partial):
+            raise ConfigError(
+                f"override {text!r}: {root} is built by {old.func.__name__}; "
+                f"override its parameters, as {root}.{next(iter(parameters(old)), 'name')}=..."
+            )
+        setattr(self, root, with_value(old, rest, parse_value(value), text))
+
+    def _check_ranges(self) -> None:
+        at_least = {
+            "max_epoch": 1,
+            "train_batch_size": 1,
+            "val_batch_size": 1,
+            "repeat": 1,
+            "num_workers": 0,
+            "val_every": 1,
+            "accumulate": 1,
+            "lookahead_k": 0,
+            "lr_min": 0,
+            "weight_decay": 0,
+            "warmup_epoch": 0,
+            "num_nodes": 1,
+            "sample_every": 0,
+            "sample_images": 1,
+            "seed": 0,
+            "checkpoint_every_minutes": 0,
+        }
+        for name, least in at_least.items():
+            if not getattr(self, name) >= least:
+                raise ConfigError(f"{name}={getattr(self, name)}: at least {least}")
+        at_most = {"lr": 1000, "clip_norm": 1e9, "lookahead_alpha": 1}
+        for name, most in at_most.items():
+            value = getattr(self, name)
+            if value is not None and not 0 < value <= most:
+                raise ConfigError(f"{name}={value}: a number above 0 and at most {most:g}")
+        if self.seed >= 2**32:
+            raise ConfigError(f"seed={self.seed}: below 2^32")
+        if self.val_every > self.max_epoch:
+            raise ConfigError(
+                f"val_every={self.val_every}, but max_epoch={self.max_epoch}: no checkpoint would "
+                "ever be the best"
+            )
+        for name, known in (("accelerator", ACCELERATORS), ("logger", LOGGERS)):
+            if getattr(self, name) not in known:
+                raise ConfigError(f"{name}={getattr(self, name)!r}: one of {', '.join(known)}")

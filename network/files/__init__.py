@@ -1,0 +1,1 @@
+"""Files: read as they are stored, written whole or not at all."""

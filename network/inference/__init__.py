@@ -1,0 +1,1 @@
+"""A trained network: its checkpoint, its predictions, what it sees."""

@@ -1,0 +1,183 @@
+"""Where a run's checkpoints lie, and loading a network from one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+from torch import Tensor, nn
+
+from network.datasets.catalog import DatasetSpec
+from network.errors import CheckpointError, OutputError, UserError
+from network.experiment import Experiment
+from network.files.writing import replacing
+
+WEIGHTS_ROOT = Path("model_weights")
+BEST = "best.ckpt"
+LAST = "last.ckpt"
+RESUMABLE = ("epoch", "global_step", "optimizer_states", "lr_schedulers", "loops")
+_PREFIX = "net."
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Writes a checkpoint beside the earlier one, to the disk, and then in its place."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Write a checkpoint whole or not at all.
+
+        Raises:
+            OutputError: it cannot be written; the one that was there is still there.
+        """
+        path = Path(path)
+        try:
+            with replacing(path) as temporary, temporary.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+        except (OSError, RuntimeError) as error:  # torch's writer turns the one into the other
+            reason = _root(error)
+            kept = "; the one before it is kept" if path.is_file() else ""
+            raise OutputError(f"cannot write {path}: {reason}{kept}") from error
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a run that was killed while it wrote a checkpoint has left."""
+    for name in (BEST, LAST):
+        for path in folder.glob(f".{Path(name).stem}.*{Path(name).suffix}"):
+            path.unlink(missing_ok=True)
+
+
+def _root(error: BaseException) -> str:
+    """The system's own words for a failed writing."""
+    while not isinstance(error, OSError | UserError) and (error.__context__ or error.__cause__):
+        error = error.__context__ or error.__cause__
+    return getattr(error, "strerror", None) or str(error).splitlines()[0]
+
+
+def run_folder(dataset: str, name: str) -> Path:
+    """Folder of a run's checkpoints and its record."""
+    return WEIGHTS_ROOT / dataset / name
+
+
+def find_checkpoint(folder: Path, file_name: str, advice: str) -> Path:
+    """The checkpoint of that name in a run's folder.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    path = folder / file_name
+    if not path.is_file():
+        raise CheckpointError(f"no checkpoint {path}: {advice}")
+    return path
+
+
+def load_checkpoint(path: str | Path, to_resume: bool = False) -> dict:
+    """Read a checkpoint; only tensors and plain values are accepted, code in it is never run.
+
+    Args:
+        path: of the checkpoint.
+        to_resume: it must hold the state of a training as well.
+
+    Raises:
+        CheckpointError: missing, damaged, or more than tensors and plain values.
+    """
+    checkpoint = read_tensors(path)
+    if not isinstance(checkpoint.get("state_dict"), dict):
+        raise CheckpointError(f"{path} is not a checkpoint of train.py: it has no 'state_dict'")
+    missing = [key for key in RESUMABLE if key not in checkpoint] if to_resume else []
+    if missing:
+        raise CheckpointError(f"{path} cannot be resumed: it lacks {', '.join(missing)}")
+    return checkpoint
+
+
+def read_tensors(path: str | Path) -> dict:
+    """Read a file of tensors and plain values; code in it is never run.
+
+    Raises:
+        CheckpointError: missing, damaged, or more than tensors and plain values by name.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"no checkpoint {path}")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch and pickle raise many kinds for a file that is no checkpoint
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(
+            f"{path} cannot be read as a checkpoint: damaged, or holding more than tensors and "
+            f"plain values ({reason})"
+        ) from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path} is not a checkpoint: it holds a {type(content).__name__}")
+    return content
+
+
+def as_stored(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of a network under the names that they have in a checkpoint."""
+    return {_PREFIX + name: value for name, value in weights.items()}
+
+
+def load_weights(net: nn.Module, checkpoint: dict, path: str | Path) -> None:
+    """Copy the weights of a checkpoint into a network.
+
+    Raises:
+        CheckpointError: they do not fit; classes first, then what differs.
+    """
+    weights = {
+        name.removeprefix(_PREFIX): value
+        for name, value in checkpoint["state_dict"].items()
+        if name.startswith(_PREFIX)
+    }
+    own = net.state_dict()
+    classes = "class_embeddings"
+    if classes in weights and classes in own and len(weights[classes]) != len(own[classes]):
+        raise CheckpointError(
+            f"{path} was trained with {len(weights[classes])} classes, but the config's dataset "
+            f"has {len(own[classes])}; use the config it was trained with"
+        )
+    differences = [
+        *(f"missing {name}" for name in own if name not in weights),
+        *(f"unknown {name}" for name in weights if name not in own),
+        *(
+            f"{name} is {tuple(weights[name].shape)}, the config's network has "
+            f"{tuple(own[name].shape)}"
+            for name in own
+            if name in weights and weights[name].shape != own[name].shape
+        ),
+    ]
+    if differences:
+        more = f"; and {len(differences) - 5} more" if len(differences) > 5 else ""
+        raise CheckpointError(
+            f"{path} holds another network than the config builds (its settings and overrides "
+            f"must be those of the training): {'; '.join(differences[:5])}{more}"
+        )
+    net.load_state_dict(weights)
+
+
+def load_network(
+    experiment: Experiment, spec: DatasetSpec, path: str | Path
+) -> tuple[nn.Module, dict]:
+    """Build the network of a config without pretrained weights and fill it from a checkpoint.
+
+    Returns:
+        the network in evaluation mode, and the checkpoint's other contents.
+    """
+    checkpoint = load_checkpoint(path)
+    net = experiment.build_net(spec, pretrained=False)
+    load_weights(net, checkpoint, path)
+    return net.eval(), checkpoint
+
+
+def file_hash(path: str | Path) -> str:
+    """SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,103 @@
+"""What a network sees in single images: prediction, class heatmaps, class embeddings."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from network.datasets.dataset import SegmentationDataset
+from network.datasets.layout import listed
+from network.devices import AUTOCAST_DTYPES
+from network.errors import ConfigError
+
+
+class Inspection(NamedTuple):
+    """One image and what the network makes of it, without test-time augmentation.
+
+    Attributes:
+        name: of the sample.
+        image: RGB uint8 [H, W, 3].
+        masks: class indices uint8 [H, W]: ``mask`` and ``eroded``, where there are labels.
+        prediction: class indices uint8 [H, W].
+        heatmaps: sigmoid of ``out.heatmaps``, float32 [L, N, h, w]; [0] of a network without.
+        embeddings: ``out.class_embeddings``, float32 [L, N, C]; [0] of a network without.
+    """
+
+    name: str
+    image: np.ndarray
+    masks: dict[str, np.ndarray]
+    prediction: np.ndarray
+    heatmaps: np.ndarray
+    embeddings: np.ndarray
+
+    @property
+    def truth(self) -> np.ndarray | None:
+        """The full mask, or the eroded one where there is no other."""
+        return self.masks.get("mask", self.masks.get("eroded"))
+
+
+def inspect(
+    net: nn.Module,
+    dataset: SegmentationDataset,
+    normalise: Callable[[Tensor], Tensor],
+    device: torch.device,
+    precision: str,
+) -> Iterator[Inspection]:
+    """Run a network in evaluation mode over samples, one after another.
+
+    Args:
+        net: on the device.
+        dataset: the samples, whole and as they are.
+        normalise: uint8 [B, 3, H, W] -> float32, for the network.
+        device: where to run.
+        precision: a key of ``network.devices.AUTOCAST_DTYPES``.
+    """
+    dtype = AUTOCAST_DTYPES[precision]
+    for index in range(len(dataset)):
+        item = dataset[index]
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, dtype, enabled=dtype is not None),
+        ):
+            out = net(normalise(item["image"][None].to(device)))
+        yield Inspection(
+            item["name"],
+            item["image"].permute(1, 2, 0).contiguous().numpy(),
+            {kind: item[kind].numpy() for kind in ("mask", "eroded") if kind in item},
+            out.logits[0].argmax(dim=0).to(torch.uint8).cpu().numpy(),
+            _stacked([heatmap.float().sigmoid() for heatmap in getattr(out, "heatmaps", ())]),
+            _stacked([each.float() for each in getattr(out, "class_embeddings", ())]),
+        )
+
+
+def _stacked(layers: Sequence[Tensor]) -> np.ndarray:
+    return torch.cat(layers).cpu().numpy() if layers else np.empty(0, np.float32)
+
+
+def spread(dataset: SegmentationDataset, most: int) -> list[str]:
+    """Names of at most so many samples, evenly over the dataset."""
+    chosen = np.linspace(0, len(dataset) - 1, min(most, len(dataset)))
+    return [dataset.samples[round(index)].name for index in chosen]
+
+
+def select(dataset: SegmentationDataset, names: Sequence[str]) -> SegmentationDataset:
+    """The named samples of a dataset, in the order of the names.
+
+    Raises:
+        ConfigError: it has none of such a name.
+    """
+    samples = {sample.name: sample for sample in dataset.samples}
+    unknown = [name for name in names if name not in samples]
+    if unknown:
+        raise ConfigError(
+            f"no image {listed(unknown)} among {listed(list(samples), 5)}; a name=value "
+            "goes before --images"
+        )
+    chosen = copy.copy(dataset)
+    chosen.samples = [samples[name] for name in names]
+    return chosen

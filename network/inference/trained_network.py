@@ -1,0 +1,122 @@
+"""A trained network together with the data that it is to be looked at on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from network.datasets.catalog import DatasetSpec
+from network.datasets.datamodule import SegmentationDataModule
+from network.datasets.dataset import SegmentationDataset
+from network.datasets.layout import DatasetLayout
+from network.devices import choose_precision, prepare_device
+from network.errors import ConfigError
+from network.experiment import Experiment
+from network.inference.checkpoint_files import BEST, find_checkpoint, load_network, run_folder
+from network.inference.inspection import Inspection, inspect
+from network.inference.predictor import Predictor
+
+
+@dataclass
+class Trained:
+    """What a test, a figure or a report starts from.
+
+    Attributes:
+        experiment: the config.
+        layout: of its dataset.
+        net: with the weights of the checkpoint, in evaluation mode.
+        checkpoint: the path.
+        stored: contents of the checkpoint.
+        data: loaders over the layout.
+        device: where to run.
+        precision: a key of ``network.devices.AUTOCAST_DTYPES``.
+    """
+
+    experiment: Experiment
+    layout: DatasetLayout
+    net: nn.Module
+    checkpoint: Path
+    stored: dict[str, Any]
+    data: SegmentationDataModule
+    device: torch.device
+    precision: str
+
+    @classmethod
+    def open(cls, experiment: Experiment, checkpoint: str | Path | None = None) -> Trained:
+        """Load a network.
+
+        Args:
+            experiment: the config that it was trained with.
+            checkpoint: path; without it, the run's best.
+
+        Raises:
+            UserError: no such checkpoint, one that does not fit, a device that is not there.
+        """
+        device = prepare_device(experiment.accelerator)
+        precision = choose_precision(experiment.precision, device)
+        layout = experiment.build_dataset()
+        if checkpoint is None:
+            checkpoint = find_checkpoint(
+                run_folder(layout.spec.name, experiment.name),
+                BEST,
+                "train first (python train.py -c CONFIG), or name one by --ckpt",
+            )
+        net, stored = load_network(experiment, layout.spec, checkpoint)
+        data = experiment.build_data(layout)
+        return cls(experiment, layout, net, Path(checkpoint), stored, data, device, precision)
+
+    @property
+    def spec(self) -> DatasetSpec:
+        """Classes and colors of the dataset."""
+        return self.layout.spec
+
+    def predictor(self, tta: str) -> Predictor:
+        """The network with an augmentation: ``none``, ``lr`` or ``d4``."""
+        return Predictor(self.net, self.spec.augmentation(tta), self.device, self.precision)
+
+    def dataset(self, split: str) -> SegmentationDataset:
+        """The samples of ``train``, ``val`` or ``test``, whole and as they are."""
+        return SegmentationDataset(self.layout, split)
+
+    def inspect(self, dataset: SegmentationDataset) -> Iterator[Inspection]:
+        """``network.inference.inspection.inspect`` of this network.
+
+        Raises:
+            ConfigError: it has no class heatmaps.
+        """
+        net = self.net.to(self.device, memory_format=torch.channels_last)
+        for found in inspect(net, dataset, self.data.normalise, self.device, self.precision):
+            if not len(found.heatmaps):
+                raise ConfigError(f"{type(net).__name__} has no class heatmaps to look at")
+            yield found
+
+    def batches(self, dataset: SegmentationDataset) -> Batches:
+        """Batches of a dataset, in order, normalised and on the device."""
+        return Batches(self.data, self.data.whole_images(dataset), self.device)
+
+
+@dataclass
+class Batches:
+    """A loader whose batches come normalised and on the device."""
+
+    data: SegmentationDataModule
+    loader: DataLoader
+    device: torch.device
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[dict]:
+        for batch in self.loader:
+            moved = {
+                key: value.to(self.device, non_blocking=True)
+                for key, value in batch.items()
+                if isinstance(value, Tensor)
+            }
+            yield self.data.on_after_batch_transfer(batch | moved)

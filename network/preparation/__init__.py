@@ -1,0 +1,1 @@
+"""Raw files of the publishers to prepared ones, and drawn scenes."""

@@ -1,0 +1,1 @@
+"""Images of any size: predicted in windows, written with their georeference."""

@@ -1,0 +1,90 @@
+"""Predicting an image window by window."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from network.inference.predictor import Predictor
+from network.inference.trained_network import Trained
+from network.models.geometry import stride_of
+from network.scenes.blending import DEFAULT_OVERLAP, DEFAULT_WINDOW, Tiling, blend, tile
+from network.scenes.rasters import NODATA, Part, Raster, bounded_cache
+
+
+def predict_scene(
+    raster: Raster,
+    trained: Trained,
+    predictor: Predictor,
+    tiling: Tiling,
+    everywhere: bool = False,
+) -> Iterator[tuple[slice, slice, np.ndarray, torch.Tensor]]:
+    """Windows of a scene, blended.
+
+    Args:
+        raster: the scene.
+        trained: the network that ``predictor`` holds.
+        predictor: of one augmentation.
+        tiling: windows over the scene.
+        everywhere: also where the image holds no data.
+
+    Yields:
+        rows, columns, classes uint8 [h, w] (``NODATA`` where there are none) and probabilities
+        float32 [N, h, w], from the upper left, row by row; a region for every window.
+    """
+
+    def read(top: int, left: int) -> tuple[torch.Tensor | None, np.ndarray]:
+        part = ahead.take()
+        valid = part.valid | everywhere
+        if not valid.any():
+            return None, valid
+        image = torch.from_numpy(np.ascontiguousarray(part.image)).permute(2, 0, 1)[None]
+        return trained.data.normalise(image.to(trained.device)), valid
+
+    with ThreadPoolExecutor(1) as pool:
+        ahead = _Ahead(pool, raster, tiling)
+        for region in blend(read, predictor, tiling, trained.spec.num_classes):
+            height, width = region.probabilities.shape[1:]
+            classes = region.probabilities.argmax(dim=0).to(torch.uint8).cpu().numpy()
+            valid = region.extra[:height, :width]
+            classes[~valid] = NODATA
+            yield region.rows, region.cols, classes, region.probabilities
+
+
+def predict_tile(path: Path, trained: Trained, predictor: Predictor) -> np.ndarray:
+    """Class indices uint8 [H, W] of every pixel of an image file, in windows of default size."""
+    with bounded_cache(), Raster(path, len(trained.spec.mean)) as raster:
+        tiling = tile(
+            raster.height, raster.width, DEFAULT_WINDOW, DEFAULT_OVERLAP, stride_of(trained.net)
+        )
+        classes = np.empty((raster.height, raster.width), np.uint8)
+        scene = predict_scene(raster, trained, predictor, tiling, everywhere=True)
+        for rows, cols, part, _ in scene:
+            classes[rows, cols] = part
+        return classes
+
+
+class _Ahead:
+    """Reads the next window while the network is busy with this one."""
+
+    def __init__(self, pool: ThreadPoolExecutor, raster: Raster, tiling: Tiling) -> None:
+        self.corners = itertools.product(tiling.tops, tiling.lefts)
+        self.size = tiling.rows, tiling.cols
+        self.pool = pool
+        self.raster = raster
+        self.coming = self._start()
+
+    def take(self) -> Part:
+        part = self.coming.result()
+        self.coming = self._start()
+        return part
+
+    def _start(self) -> Any:
+        corner = next(self.corners, None)
+        return corner and self.pool.submit(self.raster.read, *corner, *self.size)

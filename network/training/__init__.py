@@ -1,0 +1,1 @@
+"""One run: the LightningModule, its Trainer, its checkpoints and its log."""

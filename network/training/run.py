@@ -1,0 +1,178 @@
+"""One training run: data, network, Lightning Trainer, folders."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import TQDMProgressBar
+from timm.layers import convert_sync_batchnorm
+from torch import nn
+
+from network.datasets.catalog import DatasetSpec
+from network.datasets.datamodule import SegmentationDataModule
+from network.devices import choose_precision, prepare_device
+from network.errors import ConfigError
+from network.experiment import Experiment
+from network.experiment.provenance import provenance
+from network.inference.checkpoint_files import (
+    BEST,
+    LAST,
+    load_checkpoint,
+    load_weights,
+    remove_unfinished,
+    run_folder,
+)
+from network.processes import starts_alone
+from network.training.checkpoint_callback import Checkpoints
+from network.training.loggers import EpochLog, build_loggers
+from network.training.module import SegmentationModule
+from network.training.resuming import (
+    check_protocol,
+    check_steps,
+    checkpoint_to_resume,
+    continues,
+    move_aside,
+    protocol_of,
+    steps_of,
+)
+from network.training.run_record import RunRecord
+from network.training.sample_pictures import SamplePredictions
+from network.training.trainer import build_trainer, quiet, refresh_rate
+
+SAMPLES = "samples"
+
+
+def train(experiment: Experiment, resume: str | None = None) -> Path:
+    """Train what a config describes.
+
+    What can be wrong with config, data, device and checkpoint is found before the first file is
+    written. An earlier run of the same name is moved aside, not overwritten.
+
+    Args:
+        experiment: the config.
+        resume: path of a checkpoint to go on from, or ``auto`` for the run's last one, where there
+            is one.
+
+    Returns:
+        the run's folder of checkpoints.
+    """
+    quiet()
+    device = prepare_device(experiment.accelerator)
+    precision = choose_precision(experiment.precision, device)
+    pl.seed_everything(experiment.seed, workers=True, verbose=False)
+
+    layout = experiment.build_dataset()
+    spec = layout.spec
+    data = experiment.build_data(layout)
+    data.setup("fit")
+    if starts_alone():
+        experiment.check(layout, data.train.samples + data.val.samples)
+
+    folder = run_folder(spec.name, experiment.name)
+    checkpoint = checkpoint_to_resume(folder, resume)
+    protocol = protocol_of(layout, data)
+    net = experiment.build_net(spec, pretrained=checkpoint is None)
+    stored = {}
+    if checkpoint is not None:
+        stored = load_checkpoint(checkpoint, to_resume=True)
+        check_protocol(stored.get("protocol", protocol), protocol, checkpoint)
+        load_weights(net, stored, checkpoint)
+    step = stored.get("global_step", 0)
+    loss = experiment.build_loss(spec)
+    mode = _monitor_mode(experiment.monitor, spec, _rehearse(net, loss, data))
+    if experiment.sync_batchnorm:
+        net = _synchronised(net, device)
+    net = net.to(memory_format=torch.channels_last)
+    if experiment.compile:
+        net.compile()
+
+    goes_on = continues(folder, checkpoint, resume)
+    record = RunRecord.begin(folder, f"{spec.name}/{experiment.name}", goes_on)
+    log = EpochLog(record.log_folder)
+    callbacks = [
+        Checkpoints(folder, experiment.monitor, mode, experiment.checkpoint_every_minutes, log),
+        TQDMProgressBar(refresh_rate()),
+    ]
+    if experiment.sample_every:
+        callbacks.append(
+            SamplePredictions(
+                folder / SAMPLES,
+                spec,
+                precision,
+                experiment.sample_every,
+                experiment.sample_images,
+            )
+        )
+    loggers = build_loggers(experiment.logger, record.run, log, record.started, step)
+    trainer = build_trainer(experiment, device, precision, loggers, callbacks)
+    data.check_batches(trainer.world_size)
+    steps = steps_of(experiment, data, trainer.world_size)
+    if stored:
+        check_steps(stored, steps, checkpoint)
+    del stored
+    if trainer.is_global_zero:
+        if goes_on:
+            remove_unfinished(folder)
+        else:
+            move_aside(folder)
+        record.write(provenance(experiment, device), experiment, checkpoint, step)
+        if checkpoint is not None:
+            print(f"going on from step {step} of {checkpoint}")
+        elif resume == "auto":
+            print(f"no checkpoint in {folder} yet: training from the beginning")
+    module = SegmentationModule(net, loss, spec, experiment, protocol, steps)
+    try:
+        trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+    except BaseException:
+        if trainer.is_global_zero and (folder / LAST).is_file():
+            print(
+                f"\nwhat was trained is kept in {folder / LAST}; go on from there by the same "
+                "command with --resume auto",
+                file=sys.stderr,
+            )
+        raise
+    if trainer.is_global_zero:
+        print(f"best checkpoint: {folder / BEST}")
+    return folder
+
+
+def _synchronised(net: nn.Module, device: torch.device) -> nn.Module:
+    """Batch norm over all processes; by timm, which keeps the activations inside its norms.
+
+    Raises:
+        ConfigError: on a CPU, where torch has none.
+    """
+    if device.type != "cuda":
+        raise ConfigError("sync_batchnorm=True: torch synchronises batch norm on CUDA only")
+    return convert_sync_batchnorm(net)
+
+
+@torch.no_grad()
+def _rehearse(net: nn.Module, loss: nn.Module, data: SegmentationDataModule) -> list[str]:
+    """Take one training sample through network and loss, for faults that only show there.
+
+    Returns:
+        names of the loss's terms.
+    """
+    image, mask = (data.train[(0, 0)][key][None] for key in ("image", "mask"))
+    batch = data.on_after_batch_transfer({"image": image, "mask": mask})
+    terms = loss(net.eval()(batch["image"]), batch["mask"])
+    net.train()
+    return list(terms)
+
+
+def _monitor_mode(monitor: str, spec: DatasetSpec, terms: list[str]) -> str:
+    """``max`` for a score, ``min`` for a term of the loss.
+
+    Raises:
+        ConfigError: no validation logs it.
+    """
+    scores = [f"val_{name}" for name in ("mIoU", "F1", "OA")]
+    scores += [f"val_IoU_{name}" for name in spec.classes]
+    losses = [f"val_{name}" for name in terms]
+    if monitor not in scores + losses:
+        raise ConfigError(f"monitor={monitor!r}: one of {', '.join(scores + losses)}")
+    return "max" if monitor in scores else "min"
