@@ -4,6 +4,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread for each of the para
 
 import contextlib
 import io
+import random
 import runpy
 import shutil
 import signal
@@ -127,6 +128,24 @@ def trained(folder_template, tmp_path_factory):
     shutil.copytree(folder_template, root)
     result = succeed(root, "train.py", "-c", "bicor.py")
     return root, result
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--kill-seed",
+        type=int,
+        help="draw the moments at which tests kill a training as in the run that printed this seed",
+    )
+
+
+@pytest.fixture
+def kill_moments(request):
+    """Random numbers for the moments at which a training is killed; a failure prints their seed."""
+    seed = request.config.getoption("--kill-seed")
+    if seed is None:
+        seed = random.SystemRandom().randrange(2**32)
+    print(f"the moments of the kills are drawn again by: pytest --kill-seed {seed}")
+    return random.Random(seed)
 
 
 def pytest_collection_modifyitems(items):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.conftest import REPOSITORY, run_script, succeed
-from tests.test_resume import values
+from tests.training.test_resume import values
 
 # In the training step ``at``, counted over the whole run, something happens.
 EVENTS = """

@@ -11,8 +11,8 @@ from torch import nn
 
 from network.experiment import Experiment
 from network.inference.checkpoint_files import load_network
-from tests import reference
 from tests.conftest import files_of, refused, run_here
+from tests.models import reference
 
 CLASSES = 6
 

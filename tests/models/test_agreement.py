@@ -6,7 +6,7 @@ from torch import nn
 
 from network.losses import BiCoRLoss
 from network.models import BiCoR
-from tests import reference
+from tests.models import reference
 
 TOLERANCE = {"rtol": 0, "atol": 1e-9}
 

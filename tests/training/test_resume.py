@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -79,7 +78,7 @@ def kill_after(process, path, writes, pause):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_killed_at_random_moments_nothing_changes(own, tmp_path, workers):
+def test_killed_at_random_moments_nothing_changes(own, tmp_path, workers, kill_moments):
     with (own / "bicor.py").open("a") as config:
         config.write(NOISY)
     whole = tmp_path / "whole"
@@ -88,10 +87,9 @@ def test_killed_at_random_moments_nothing_changes(own, tmp_path, workers):
     succeed(whole, "train.py", "-c", "bicor.py", *arguments[:2], *arguments[3:])
 
     last = own / "model_weights/own/bicor/last.ckpt"
-    moments = random.Random()
     for _ in range(5):
         process = start(own, *arguments, "--resume", "auto")
-        kill_after(process, last, moments.randint(2, 9), moments.uniform(0, 0.3))
+        kill_after(process, last, kill_moments.randint(2, 9), kill_moments.uniform(0, 0.3))
     result = succeed(own, "train.py", "-c", "bicor.py", *arguments, "--resume", "auto")
     assert "going on from step" in result.out
 

@@ -13,9 +13,9 @@ import torch
 from network.datasets.catalog import LOVEDA
 from network.experiment import Experiment
 from network.inference.checkpoint_files import as_stored
-from tests.bad_inputs import GOOD, KINDS, cases
 from tests.conftest import REPOSITORY, files_of, run_here
 from tests.layouts import LAYOUTS, write_layouts
+from tests.scripts.bad_inputs import GOOD, KINDS, cases
 
 
 def write_tiles(root):
