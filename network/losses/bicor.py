@@ -72,7 +72,7 @@ class BiCoRLoss(nn.Module):
         """Compare an output with its label.
 
         Shapes: mask int64 [B, H, W] -> scalars ``main``, ``heatmap``, ``fisher`` (each the plain
-        sum over layers) and ``total`` (the weighted sum).
+        sum over layers, 0 of a network without) and ``total`` (the weighted sum).
 
         Raises:
             ConfigError: a list of weights whose length is not the number of HBIS layers.
@@ -97,7 +97,13 @@ class BiCoRLoss(nn.Module):
         weighted = main
         for weight, term in zip(heatmap_weights + fisher_weights, heatmaps + fishers, strict=True):
             weighted = weighted + weight * term
-        return {"main": main, "heatmap": sum(heatmaps), "fisher": sum(fishers), "total": weighted}
+        none = torch.zeros_like(main)
+        return {
+            "main": main,
+            "heatmap": sum(heatmaps, none),
+            "fisher": sum(fishers, none),
+            "total": weighted,
+        }
 
     def _segmentation(self, logits: Tensor, target: Target) -> Tensor:
         return cross_entropy_and_dice(logits, target, self.label_smoothing, self.dice_smooth)
