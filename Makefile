@@ -34,7 +34,7 @@ demo: $(READY)
 	$(RUN) tools/heatmaps.py -c $(CONFIG) -o $(OUT)/heatmaps --images $(PATCH)
 	$(RUN) tools/embeddings.py -c $(CONFIG) -o $(OUT)/embeddings
 	$(RUN) tools/curves.py lightning_logs/demo/bicor -o $(OUT)/curves
-	$(RUN) tools/report.py $(OUT)/bicor
+	$(RUN) tools/report.py $(OUT)/bicor -c $(CONFIG)
 	@echo
 	@echo "Report, to be opened in a browser:     $(OUT)/bicor/report.html"
 	@echo "Class heatmaps over an image:          $(OUT)/heatmaps/$(PATCH).png"

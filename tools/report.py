@@ -1,4 +1,4 @@
-"""One HTML page of a test: scores, protocol, confusion, and a viewer with the class heatmaps."""
+"""One HTML page of a test: scores, protocol, confusion; with -c also a viewer with heatmaps."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path, metavar="RESULTS_DIR", help="the -o of a test")
     parser.add_argument(
+        "-c",
+        "--config",
+        help="config of the test, for a viewer of its images; it is executed, so one you trust",
+    )
+    parser.add_argument(
         "-o", "--output", type=Path, help=f"HTML file (default: {REPORT} in RESULTS_DIR)"
     )
     parser.add_argument("--ckpt", help="the tested checkpoint, if it was moved")
@@ -30,15 +35,21 @@ def main() -> None:
         "--side", type=int, default=512, help="longest side of their previews (default: 512)"
     )
     parser.add_argument(
-        "--scores-only", action="store_true", help="no viewer; needs neither network nor images"
+        "--scores-only", action="store_true", help="no viewer even with -c; needs no images"
     )
     args = parser.parse_args()
     if args.images < 1 or args.side < 16:
         raise ConfigError("--images: at least 1; --side: at least 16")
     if args.output and args.output.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"--output {args.output}: the page is an .html file")
+    if args.ckpt and not args.config:
+        raise ConfigError(
+            "--ckpt is for the viewer, which needs the config of the test too: add -c"
+        )
     results = read_results(args.results)
-    trained = None if args.scores_only else open_tested(results, args.ckpt)
+    trained = None
+    if args.config and not args.scores_only:
+        trained = open_tested(results, args.config, args.ckpt)
     contents = report_contents(args.results, results, trained, args.images, args.side)
     page = render_page(contents).encode()
     output = args.output or args.results / REPORT

@@ -29,6 +29,11 @@ def _matrix(value: Tensor) -> Tensor:
     return value.flatten(1) if value.shape[2:] == (1, 1) else value
 
 
+def _convolution(value: Tensor) -> Tensor:
+    """A matrix as the 1x1 convolution that it is; a vector, as a bias, as it is."""
+    return value[:, :, None, None] if value.ndim == 2 else value
+
+
 _BACKBONE = "encoder.backbone.net."
 _BLOCK = {"block.0": "conv_dw", "block.2": "norm", "block.3": "mlp.fc1", "block.5": "mlp.fc2"}
 _LAYER: dict[str, tuple[str, Shape]] = {
@@ -185,11 +190,11 @@ def _place(
         return None if new is None else (f"hbis.{found[1]}.{new}.{kind}", shape)
     if re.fullmatch(r"proj_layers\.\d+\.proj", module):
         weight = weights.get(f"{module}.weight")
-        level = levels.get(weight.shape[1]) if weight is not None and weight.ndim == 4 else None
-        return None if level is None else (f"{level}.{kind}", _as_it_is)
-    if found := re.fullmatch(r"encoder\.0\.([01])", module):
+        level = levels.get(weight.shape[1]) if weight is not None and weight.ndim == 2 else None
+        return None if level is None else (f"{level}.{kind}", _convolution)
+    if found := re.fullmatch(r"encoder\.0\.0\.([01])", module):
         return f"{_BACKBONE}stem_{found[1]}.{kind}", _as_it_is
-    if found := re.fullmatch(r"encoder\.(\d+)\.(\d+)(?:\.(.+))?", module):
+    if found := re.fullmatch(r"encoder\.0\.(\d+)\.(\d+)(?:\.(.+))?", module):
         index, part, inner = int(found[1]), found[2], found[3]
         stage = f"{_BACKBONE}stages_{index // 2 if index % 2 == 0 else (index - 1) // 2}"
         if index % 2 == 0 and inner is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import timm
@@ -119,10 +120,12 @@ def _create_pyramid(name: str, pretrained: bool | str | Path, in_chans: int) -> 
         path = Path(pretrained)
         if not path.is_file():
             raise WeightsError(f"no file with pretrained weights at {path}")
-        options["pretrained_cfg_overlay"] = {"file": str(path)}
+        options["pretrained_cfg_overlay"] = {"file": str(path), "custom_load": False}
     try:
-        if "pretrained_cfg_overlay" in options:
-            _check_weights(name, options)
+        if not isinstance(pretrained, bool):
+            # First of all, for timm itself reads a file so only since a later version than 1.0.15.
+            stored = timm.models.load_state_dict(str(path), weights_only=True)
+            _check_weights(name, options, stored)
         try:
             # Networks with a fixed image size (swin) take any size with this; others lack it.
             return timm.create_model(name, strict_img_size=False, **options)
@@ -132,14 +135,13 @@ def _create_pyramid(name: str, pretrained: bool | str | Path, in_chans: int) -> 
         raise _explained(error, name, pretrained) from error
 
 
-def _check_weights(name: str, options: dict[str, Any]) -> None:
-    """Refuse a file of another network, of which timm would load whatever happens to fit.
+def _check_weights(name: str, options: dict[str, Any], stored: dict[str, Tensor]) -> None:
+    """Refuse weights of another network, of which timm would load whatever happens to fit.
 
     Raises:
         ValueError: more than a tenth of the network is not in the file, or the other way round.
     """
     whole = timm.create_model(name, num_classes=0, **options | {"features_only": False})
-    stored = timm.models.load_state_dict(options["pretrained_cfg_overlay"]["file"])
     classifier = whole.pretrained_cfg.get("classifier") or ()
     names = (classifier,) if isinstance(classifier, str) else tuple(classifier)
     body = [v for k, v in stored.items() if not k.startswith(names)] if names else stored.values()
@@ -167,5 +169,7 @@ def _explained(error: Exception, name: str, pretrained: bool | str | Path) -> Us
             "downloaded elsewhere; net.pretrained=False starts from random weights"
         )
     if pretrained:
+        if isinstance(error, UnpicklingError) or isinstance(error.__cause__, UnpicklingError):
+            reason = "damaged, or more than tensors and plain values: code in it is never run"
         return WeightsError(f"{pretrained} does not hold the weights of {name!r} ({reason})")
     return ConfigError(f"timm cannot build a feature pyramid of {name!r}: {reason}")

@@ -27,6 +27,10 @@ from network.report.previews import choose, preview
 
 PAGE_LIMIT = 30_000_000
 """Bytes that a page stays below."""
+ONLY_SCORES = (
+    "Only scores: the page was made without looking into the network. With the config of the test, "
+    "-c CONFIG, it shows images and heatmaps too."
+)
 _RESERVE = 1_000_000
 _KEYS = ("dataset", "split", "scores", "palette", "splits", "tta", "checkpoint", "settings", "date")
 
@@ -78,7 +82,7 @@ def report_contents(
     if results["scores"]:
         variant = _variant(results["scores"][0])
     scores = read_image_scores(folder / IMAGE_SCORES, variant)
-    viewer, previews = [], "Only scores: the page was made without looking into the network."
+    viewer, previews = [], ONLY_SCORES
     if trained is not None:
         viewer = _viewer(folder, results, trained, variant, scores, most, side)
         previews = _described(len(viewer), len(scores), side)
@@ -127,17 +131,23 @@ def report_contents(
     }
 
 
-def open_tested(results: dict[str, Any], checkpoint: str | None = None) -> Trained:
+def open_tested(
+    results: dict[str, Any], config: str | Path, checkpoint: str | None = None
+) -> Trained:
     """The network that a test was of.
 
     Args:
-        results: of the test.
+        results: of the test. The config that they name is not executed: they may be of others.
+        config: of the test.
         checkpoint: where it lies now, if it was moved.
 
     Raises:
         UserError: config or checkpoint are gone, or the checkpoint is another.
     """
-    experiment = Experiment.load(results["config"], results["overrides"])
+    overrides = results.get("overrides")
+    if not isinstance(overrides, list) or not all(isinstance(text, str) for text in overrides):
+        raise DataError(f"the {RESULTS} lacks the overrides of the test: test again")
+    experiment = Experiment.load(config, overrides)
     trained = Trained.open(experiment, checkpoint or results["checkpoint"]["path"])
     if file_hash(trained.checkpoint) != results["checkpoint"]["sha256"]:
         raise CheckpointError(

@@ -51,15 +51,16 @@ class Layer(nn.Module):
 class Published(nn.Module):
     """The network under the published names, word by word."""
 
-    def __init__(self, backbone, channels, layers, widths):
+    def __init__(self, backbone, channels, layers, widths, classes=CLASSES):
         super().__init__()
-        self.encoder = backbone(weights=None).features
+        whole = backbone(weights=None)
+        self.encoder = nn.Sequential(whole.features, whole.avgpool)
         self.proj_layers = nn.ModuleList(
-            nn.ModuleDict({"proj": nn.Conv2d(width, channels, 1)}) for width in widths
+            nn.ModuleDict({"proj": nn.Linear(width, channels)}) for width in widths
         )
         self.feature_aggregator = nn.Conv2d(4 * channels, channels, 1, bias=False)
         decoder = self.decoder = nn.Module()
-        decoder.class_dict = nn.ModuleDict({"class_embed": nn.Embedding(CLASSES, channels)})
+        decoder.class_dict = nn.ModuleDict({"class_embed": nn.Embedding(classes, channels)})
         decoder.bicor_stack = nn.Module()
         decoder.bicor_stack.layers = nn.ModuleList(Layer(channels) for _ in range(layers))
         norm = nn.LayerNorm(channels // 4, eps=1e-6)
@@ -75,13 +76,16 @@ class Published(nn.Module):
 
     def forward(self, x, ratio):
         levels = []
-        for index, part in enumerate(self.encoder):
+        for index, part in enumerate(self.encoder[0]):
             x = part(x)
             if index % 2:
                 levels.append(x)
         size = levels[0].shape[-2:]
-        projections = {p["proj"].in_channels: p["proj"] for p in self.proj_layers}
-        same = [F.interpolate(projections[y.shape[1]](y), size, mode="bilinear") for y in levels]
+        projected = [
+            layer["proj"](level.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+            for layer, level in zip(self.proj_layers, levels, strict=True)
+        ]
+        same = [F.interpolate(level, size, mode="bilinear") for level in projected]
         f0 = self.feature_aggregator(torch.cat(same[::-1], dim=1))
         logits, heatmaps = [], []
         for image in f0:
@@ -174,11 +178,11 @@ def spoilt(net, change):
 SHAPE = "decoder.upsampler.1.weight"
 SPOILT = {
     "unknown decoder.more": lambda w: w.update({"decoder.more": torch.zeros(1)}),
-    "unknown encoder.1.0.block.9.weight": lambda w: w.update(
-        {"encoder.1.0.block.9.weight": torch.zeros(1)}
+    "unknown encoder.0.1.0.block.9.weight": lambda w: w.update(
+        {"encoder.0.1.0.block.9.weight": torch.zeros(1)}
     ),
     "missing: what is encoder.backbone.net.stages_3.blocks.2.mlp.fc2.bias": lambda w: w.pop(
-        "encoder.7.2.block.5.bias"
+        "encoder.0.7.2.block.5.bias"
     ),
     "missing: what is hbis.1.ce2f.beta.weight here": lambda w: w.pop(
         "decoder.bicor_stack.layers.1.beta_proj.weight"
@@ -189,7 +193,7 @@ SPOILT = {
         {"decoder.class_dict.class_embed.weight": torch.zeros(7, 32)}
     ),
     "and 13 more": lambda w: [
-        w.pop(k) for k in list(w) if k.startswith("encoder.7.2") or k.startswith("encoder.7.1")
+        w.pop(k) for k in list(w) if k.startswith("encoder.0.7.2") or k.startswith("encoder.0.7.1")
     ],
     "source.ckpt is not a state dict": lambda w: w.update(hyper_parameters="all of them"),
 }

@@ -16,6 +16,7 @@ from network.report import contents as report
 from network.report.previews import choose
 from tests.conftest import refused, run_here
 
+CONFIG = ("-c", "bicor.py")
 NAMES = ["scene_001_val", "scene_005_val"]
 
 
@@ -29,7 +30,7 @@ def tested(trained, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(tested):
-    result = here(tested, "tools/report.py", "out")
+    result = here(tested, "tools/report.py", "out", *CONFIG)
     assert "out/report.html" in result.out
     return (tested / "out/report.html").read_text(encoding="utf-8")
 
@@ -137,7 +138,8 @@ def test_the_viewer_holds_image_masks_and_heatmaps(tested, page):
 
 
 def test_previews_are_reduced_and_the_page_says_so(work):
-    here(work, "tools/report.py", "out", "--images", "1", "--side", "40", "-o", "small.html")
+    arguments = (*CONFIG, "--images", "1", "--side", "40", "-o", "small.html")
+    here(work, "tools/report.py", "out", *arguments)
     shown = contents_of((work / "small.html").read_text())
     assert len(shown["viewer"]) == 1
     assert "1 of 2 images (worst, best" in shown["previews"]
@@ -150,7 +152,7 @@ def test_previews_are_reduced_and_the_page_says_so(work):
 def test_a_page_stays_below_its_limit(work, page, monkeypatch):
     size = max(len(json.dumps(entry)) for entry in contents_of(page)["viewer"])
     monkeypatch.setattr(report, "PAGE_LIMIT", report._RESERVE + 400 + size + 1000)
-    result = here(work, "tools/report.py", "out")
+    result = here(work, "tools/report.py", "out", *CONFIG)
     shown = contents_of((work / "out/report.html").read_text())
     assert len(shown["viewer"]) == 1
     assert "1 of 2 images" in result.out
@@ -172,7 +174,7 @@ def test_unlabeled_images_have_a_viewer_and_no_scores(work):
     results["scores"] = []
     (work / "out/results.json").write_text(json.dumps(results))
     (work / "out/images.csv").write_text("image\n" + "\n".join(NAMES) + "\n")
-    here(work, "tools/report.py", "out")
+    here(work, "tools/report.py", "out", *CONFIG)
     shown = contents_of((work / "out/report.html").read_text())
     assert shown["scores"] == []
     assert [entry["truth"] for entry in shown["viewer"]] == [None, None]
@@ -186,7 +188,7 @@ def test_a_new_test_takes_the_old_report_away(work):
 
 
 def test_what_is_no_test_or_another_is_refused(work):
-    def report_of(*words, arguments=("out",)):
+    def report_of(*words, arguments=("out", *CONFIG)):
         refused(work, *words, script="tools/report.py", arguments=arguments)
 
     report_of("no data/results.json", "test.py", arguments=("data",))
@@ -205,13 +207,14 @@ def test_what_is_no_test_or_another_is_refused(work):
     checkpoint = work / "model_weights/own/bicor/best.ckpt"
     checkpoint.rename(work / "moved.ckpt")
     report_of("no checkpoint model_weights/own/bicor/best.ckpt")
-    here(work, "tools/report.py", "out", "--ckpt", "moved.ckpt")
+    here(work, "tools/report.py", "out", *CONFIG, "--ckpt", "moved.ckpt")
     stored = torch.load(work / "moved.ckpt", weights_only=True)
     torch.save(stored | {"epoch": 7}, checkpoint)
     report_of("is not what was tested", "--ckpt")
 
     (work / "out/images.csv").unlink()
-    report_of("no file out/images.csv", "test again", arguments=("out", "--ckpt", "moved.ckpt"))
+    moved = ("out", *CONFIG, "--ckpt", "moved.ckpt")
+    report_of("no file out/images.csv", "test again", arguments=moved)
     (work / "out/images.csv").write_bytes(b"\xff\xfe,1,2")
     report_of("is not the images.csv", arguments=("out", "--scores-only"))
     (work / "out/results.json").write_text("{}")
