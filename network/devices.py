@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -14,16 +15,22 @@ AUTOCAST_DTYPES = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": to
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 
-def choose_device(accelerator: str) -> torch.device:
+def choose_device(accelerator: str, devices: int | str | Sequence[int] = 1) -> torch.device:
     """Resolve ``auto``, ``cpu``, ``gpu`` or ``cuda``.
 
+    Args:
+        accelerator: one of these.
+        devices: as Lightning takes them: how many, or which. Of those this process has the one of
+            its rank on this machine: alone, the first.
+
     Raises:
-        DeviceError: CUDA asked for where there is none.
+        ConfigError: devices that are neither.
+        DeviceError: CUDA, or a card of it, asked for where there is none.
     """
     if accelerator == "cpu":
         return torch.device("cpu")
     if torch.cuda.is_available():
-        return torch.device("cuda")
+        return torch.device("cuda", _card(devices))
     if accelerator == "auto":
         return torch.device("cpu")
     raise DeviceError(
@@ -32,15 +39,46 @@ def choose_device(accelerator: str) -> torch.device:
     )
 
 
-def prepare_device(accelerator: str) -> torch.device:
-    """``choose_device``, made ready for a run.
+def _card(devices: int | str | Sequence[int]) -> int:
+    """Index of this process's card."""
+    rank = int(os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or 0)
+    index = rank
+    try:
+        if isinstance(devices, str) and "," in devices:
+            devices = [int(part) for part in devices.split(",") if part.strip()]
+        if isinstance(devices, str):
+            int("-1" if devices == "auto" else devices)
+        elif not isinstance(devices, int):
+            index = devices[rank % len(devices)]
+    except (ValueError, ZeroDivisionError) as error:
+        raise ConfigError(
+            f"devices={devices!r}: a number of them, a list of their indices, or auto"
+        ) from error
+    count = torch.cuda.device_count()
+    if not 0 <= index < count:
+        raise DeviceError(
+            f"devices={devices!r} asks for CUDA device {index}, but torch finds "
+            f"{count} here, counted from 0"
+        )
+    return index
+
+
+def prepare_device(accelerator: str, devices: int | str | Sequence[int] = 1) -> torch.device:
+    """``choose_device``, made ready for a run, in the same way for training and all that follows.
+
+    On CUDA float32 products and convolutions use TF32, and cuDNN does not try its algorithms out.
 
     Raises:
-        DeviceError: CUDA asked for where there is none.
+        ConfigError, DeviceError: as ``choose_device``.
     """
-    device = choose_device(accelerator)
+    device = choose_device(accelerator, devices)
     if device.type == "cpu":
         keep_freed_memory()
+    else:
+        torch.cuda.set_device(device)
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.allow_tf32 = True
+        torch.backends.cudnn.benchmark = False
     return device
 
 

@@ -50,6 +50,7 @@ class SegmentationDataModule(pl.LightningDataModule):
         self.seed = seed
         self.mean = torch.tensor(layout.spec.mean).view(-1, 1, 1) * 255
         self.std = torch.tensor(layout.spec.std).view(-1, 1, 1) * 255
+        self._on_device: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
     def setup(self, stage: str) -> None:
         """List the samples of the splits that training needs (stage ``fit`` or ``validate``)."""
@@ -116,7 +117,13 @@ class SegmentationDataModule(pl.LightningDataModule):
 
     def normalise(self, image: Tensor) -> Tensor:
         """uint8 [B, 3, H, W] -> float32 with the dataset's mean 0 and deviation 1."""
-        mean, std = self.mean.to(image.device), self.std.to(image.device)
+        if image.device not in self._on_device:
+            with torch.inference_mode(False):  # they outlive the caller's mode
+                self._on_device[image.device] = (
+                    self.mean.to(image.device),
+                    self.std.to(image.device),
+                )
+        mean, std = self._on_device[image.device]
         image = (image.float() - mean) / std
         return image.contiguous(memory_format=torch.channels_last)
 

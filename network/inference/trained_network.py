@@ -58,7 +58,7 @@ class Trained:
         Raises:
             UserError: no such checkpoint, one that does not fit, a device that is not there.
         """
-        device = prepare_device(experiment.accelerator)
+        device = prepare_device(experiment.accelerator, experiment.devices)
         precision = choose_precision(experiment.precision, device)
         layout = experiment.build_dataset()
         if checkpoint is None:

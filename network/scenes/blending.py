@@ -79,6 +79,7 @@ def blend(
     predict: Callable[[Tensor], Tensor],
     tiling: Tiling,
     num_classes: int,
+    device: torch.device | str = "cpu",
 ) -> Iterator[Region]:
     """Predict a scene; where windows overlap their probabilities are averaged with a Hann weight.
 
@@ -88,38 +89,36 @@ def blend(
     Args:
         read: upper left corner of a window -> its image [1, bands, rows, cols] for ``predict``, or
             None where there is nothing to predict; and anything that is to come with the region.
-        predict: image -> probabilities float [1, N, h, w].
+        predict: image -> probabilities float [1, N, h, w] on the device.
         tiling: windows of the scene.
         num_classes: N.
+        device: where the probabilities are, and stay.
 
     Yields:
         regions from the upper left, row by row, that cover the scene once.
     """
     down, across = _hann(tiling.rows), _hann(tiling.cols)
-    weight = (down[:, None] * across).float()
-    share_down = 1 / _totals(tiling.height, tiling.tops, down)
-    share_across = 1 / _totals(tiling.width, tiling.lefts, across)
+    weight = (down[:, None] * across).float().to(device)
+    share_down = (1 / _totals(tiling.height, tiling.tops, down)).to(device)
+    share_across = (1 / _totals(tiling.width, tiling.lefts, across)).to(device)
     rows = list(_spans(tiling.tops, tiling.height))
     highest = max(tiling.rows - (below - top) for top, below in rows)
-    carried = None  # what the row above has in this one
+    carried = torch.zeros(num_classes, highest, tiling.width, device=device)  # of the row above
     overlap = 0
     for top, below in rows:
-        beside = torch.zeros(num_classes, tiling.rows, 0)
+        beside = torch.zeros(num_classes, tiling.rows, 0, device=device)
         for left, right in _spans(tiling.lefts, tiling.width):
             image, extra = read(top, left)
             if image is None:
-                total = torch.zeros(num_classes, tiling.rows, tiling.cols)
+                total = torch.zeros(num_classes, tiling.rows, tiling.cols, device=device)
             else:
-                probabilities = predict(image)[0]
-                total = probabilities * weight.to(probabilities.device)
-            total[:, :, : beside.shape[2]] += beside.to(total.device)
+                total = predict(image)[0] * weight
+            total[:, :, : beside.shape[2]] += beside
             beside = total[:, :, right - left :].clone()
             total = total[:, :, : right - left]
-            if carried is None:
-                carried = total.new_zeros(num_classes, highest, tiling.width)
             here = carried[:, :, left:right]
-            total[:, :overlap] += here[:, :overlap].to(total.device)
-            here[:, : tiling.rows - (below - top)] = total[:, below - top :].to(carried.device)
+            total[:, :overlap] += here[:, :overlap]
+            here[:, : tiling.rows - (below - top)] = total[:, below - top :]
             done = total[:, : below - top]
             share = share_down[top:below, None] * share_across[left:right]
             yield Region(slice(top, below), slice(left, right), done * share.to(done), extra)

@@ -45,11 +45,12 @@ def predict_scene(
         if not valid.any():
             return None, valid
         image = torch.from_numpy(np.ascontiguousarray(part.image)).permute(2, 0, 1)[None]
-        return trained.data.normalise(image.to(trained.device)), valid
+        return trained.data.normalise(image.to(trained.device, non_blocking=True)), valid
 
     with ThreadPoolExecutor(1) as pool:
         ahead = _Ahead(pool, raster, tiling)
-        for region in blend(read, predictor, tiling, trained.spec.num_classes):
+        num_classes = trained.spec.num_classes
+        for region in blend(read, predictor, tiling, num_classes, trained.device):
             height, width = region.probabilities.shape[1:]
             classes = region.probabilities.argmax(dim=0).to(torch.uint8).cpu().numpy()
             valid = region.extra[:height, :width]

@@ -60,7 +60,7 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
         the run's folder of checkpoints.
     """
     quiet()
-    device = prepare_device(experiment.accelerator)
+    device = prepare_device(experiment.accelerator, experiment.devices)
     precision = choose_precision(experiment.precision, device)
     pl.seed_everything(experiment.seed, workers=True, verbose=False)
 

@@ -91,7 +91,6 @@ def refresh_rate() -> int:
 
 def quiet() -> None:
     """Leave out what Lightning says about itself and what no user can act on."""
-    torch.set_float32_matmul_precision("high")
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     for message in (
         ".*does not have many workers.*",
