@@ -32,7 +32,7 @@ def commands(title):
     """The commands of the first block below a heading of the README."""
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     section = text[text.index(f"\n## {title}\n") :]
-    block = re.search(r"```\n(.*?)```", section, re.DOTALL)[1]
+    block = re.search(r"```bash\n(.*?)```", section, re.DOTALL)[1]
     return [shlex.split(line) for line in block.splitlines()]
 
 
