@@ -12,7 +12,7 @@ from benchmarks.measuring import Row, compare, megabytes
 from network.datasets.catalog import POTSDAM
 from network.datasets.colors import decode_colors, encode_colors
 from network.datasets.layout import Sample
-from network.files.images import decode_rgb, write_image
+from network.files.images import read_rgb, write_image
 from network.preparation.demo_scenes import draw_scene
 from network.preparation.patches import PatchSplit
 from network.preparation.windows import windows
@@ -45,7 +45,7 @@ def run() -> list[Row]:
 def _compare(folder: Path) -> dict:
     tile = _draw_tile(folder)
     how = PatchSplit(POTSDAM, folder / "images", folder / "masks", PATCH, PATCH)
-    image, colors = decode_rgb(tile.image), decode_rgb(tile.mask)
+    image, colors = read_rgb(tile.image), read_rgb(tile.mask)
     mask = encode_colors(colors, POTSDAM)
 
     def codecs() -> None:

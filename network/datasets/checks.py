@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from network.datasets.layout import DatasetLayout, Sample, size_fault
 from network.errors import DataError
-from network.files.images import check_decodes, decode_rgb, image_size
+from network.files.images import check_picture, image_size, read_rgb
 
 
 def check_sizes(samples: Sequence[Sample], least: int = 1) -> None:
@@ -40,10 +40,8 @@ def check_contents(layout: DatasetLayout, samples: Sequence[Sample], least: int 
 
     def check(sample: Sample) -> None:
         check_size(sample, least)
-        decode_rgb(sample.image)
+        read_rgb(sample.image)
         for mask in sample.masks.values():
-            if layout.is_colored(mask):
-                check_decodes(mask)
             layout.read_mask(mask)
 
     _check_all(samples, check, "images and masks")
@@ -53,9 +51,10 @@ def check_size(sample: Sample, least: int = 1) -> None:
     """Compare the sizes of an image and its masks by their headers.
 
     Raises:
-        DataError: unreadable files, sizes that differ, or an image that is too small.
+        DataError: unreadable files, sizes that differ, an image that is too small or is stored in
+            a way that is not read.
     """
-    image = image_size(sample.image)
+    image = check_picture(sample.image)
     for path in sample.masks.values():
         mask = image_size(path)
         if image != mask:

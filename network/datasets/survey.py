@@ -17,7 +17,7 @@ from network.datasets.colors import UNKNOWN
 from network.datasets.labels import MAX_UNKNOWN_SHARE, ignore_unknown
 from network.datasets.layout import SPLITS, DatasetLayout, Sample, listed
 from network.errors import DataError, MissingDataError
-from network.files.images import check_decodes, decode_rgb
+from network.files.images import read_rgb
 from network.files.parallel import default_processes
 
 KIND_TITLES = {"mask": "", "eroded": " eroded"}
@@ -174,7 +174,7 @@ def _look_at(layout: DatasetLayout, sample: Sample) -> _Found:
     found = _Found()
     try:
         check_size(sample)
-        image = decode_rgb(sample.image)
+        image = read_rgb(sample.image)
     except DataError as error:
         found.faults.append(str(error))
         return found
@@ -199,8 +199,6 @@ def _look_at(layout: DatasetLayout, sample: Sample) -> _Found:
 
 
 def _look_at_mask(layout: DatasetLayout, kind: str, path: Path, found: _Found) -> np.ndarray:
-    if layout.is_colored(path):
-        check_decodes(path)
     mask, raw = layout.decode_mask(path)
     counts = np.bincount(mask.ravel(), minlength=UNKNOWN + 1)
     share = ignore_unknown(path, mask, raw, layout.spec.ignore_index)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from network.errors import DataError, MissingDataError
+from network.files.headers import DECODING_ERRORS, Header, read_header, unreadable
+from network.files.image_file import ImageFile
+from network.files.notes import say_once
 from network.files.writing import replacing
 
-Image.MAX_IMAGE_PIXELS = None
-
-
-warnings.filterwarnings("ignore", module="PIL.TiffImagePlugin")  # a damaged file ends in a fault
-
-
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp")
+
+
+_BESIDE = (
+    " .aux .clr .csv .db .html .ini .j2w .jgw .json .lock .log .md .met .msk .ovr .pgw .prj .tfw "
+    ".txt .wld .xml .yaml .yml"
+).split(" ")
+"""Suffixes of what lies beside images and is none."""
 
 
 _COMMENT = "Comment"
@@ -35,9 +37,6 @@ if hasattr(cv2, "IMWRITE_PNG_FILTER"):
     _QUICK_PNG += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
 
 
-_DECODING_ERRORS = (OSError, UnidentifiedImageError, SyntaxError, ValueError, MemoryError)
-
-
 def list_images(folder: str | Path) -> list[Path]:
     """The images of a folder (not of its subfolders), sorted by name.
 
@@ -47,55 +46,109 @@ def list_images(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise MissingDataError(f"no folder {folder}")
-    paths = sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES
-        and not path.name.startswith(".")
-        and path.is_file()
-    )
+    files = [p for p in sorted(folder.iterdir()) if not p.name.startswith(".") and p.is_file()]
+    paths = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+    skipped = [
+        path.name for path in files if path.suffix.lower() not in (*IMAGE_SUFFIXES, *_BESIDE)
+    ]
+    if skipped:
+        more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+        say_once(
+            folder,
+            "skipped",
+            f"{folder / skipped[0]}{more} skipped: images end in {', '.join(IMAGE_SUFFIXES)}",
+        )
     if not paths:
         raise MissingDataError(f"no image in {folder} (looked for {', '.join(IMAGE_SUFFIXES)})")
     return paths
 
 
-def read_rgb(path: str | Path) -> np.ndarray:
-    """Read an image, or a mask in colors, as RGB uint8 [H, W, 3]; EXIF rotation is not applied.
+class Labels(NamedTuple):
+    """A mask as it is stored: values [H, W], and which value the file declares to be no data."""
 
-    Of an uncompressed TIFF, as the patch splitters write them, only those pixels are read that are
-    looked at: the array is mapped from the file and cannot be written to.
+    values: np.ndarray
+    nodata: float | None
+
+
+def read_rgb(path: str | Path) -> np.ndarray:
+    """Read an image, or a mask in colors, as RGB uint8 [H, W, 3].
+
+    The pixels are those that are stored (``network.files.image_file``): of more than three bands
+    the first three, of one band three times the same, of a palette its colors; an alpha band is
+    left out. Of an uncompressed TIFF, as the patch splitters write them, only those pixels are read
+    that are looked at: the array is mapped from the file and cannot be written to.
 
     Raises:
-        DataError: not a readable image.
+        DataError: not a readable image, truncated, or not stored as RGB or gray of 8 bits.
     """
-    pixels = _mapped(path)
+    path = Path(path)
+    header = read_header(path)
+    pixels = _mapped(path, header)
     if pixels is not None:
         return pixels
-    try:
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error:
-        image = None
-    if image is None:
-        raise DataError(f"cannot read {path} as an image: damaged, or not an image; replace it")
-    return image
+    with ImageFile(path, header=header) as file:
+        bands = file.picture_bands()
+        file.check_eight_bits()
+        if header.kind == "JPEG":
+            pixels = file.decoded
+            return pixels if len(set(bands)) == 3 else np.repeat(pixels, 3, axis=2)
+        read = dict(zip(sorted(set(bands)), file.read(sorted(set(bands))), strict=True))
+        return cv2.merge([read[band] for band in bands])
+
+
+def read_labels(path: str | Path) -> Labels:
+    """Read a mask of class indices as it is stored: gray values, or the indices of a palette.
+
+    An alpha band is left out, and three equal bands are one.
+
+    Raises:
+        DataError: not readable, several bands that differ, or compressed with loss.
+    """
+    with ImageFile(path) as file:
+        if file.lossy:
+            raise DataError(
+                f"{path} is compressed with loss ({file.lossy}), which changes class indices; make "
+                "it anew from its source as a PNG, or as a TIFF compressed without loss"
+            )
+        if file.dtype.kind == "c":
+            raise DataError(f"{path} holds complex numbers; masks hold class indices")
+        if file.palette:
+            return Labels(file.read_first(), file.header.nodata)
+        values, *others = file.read(file.colored[:3])
+        if len(file.colored) not in (1, 3) or any((values != other).any() for other in others):
+            raise DataError(
+                f"{path} has {len(file.colored)} channels, but masks of class indices have one (or "
+                "three equal ones); are these masks in colors? Then set the dataset's masks='color'"
+            )
+        return Labels(values, file.header.nodata)
 
 
 def read_indices(path: str | Path) -> np.ndarray:
-    """Read a single-channel image as it is stored: gray values, or the indices of a palette.
-
-    Returns:
-        integers [H, W].
+    """The values of ``read_labels``: integers, or what else is stored [H, W].
 
     Raises:
-        DataError: not readable, or more than one channel.
+        DataError: not readable, several bands that differ, or compressed with loss.
     """
-    values = check_decodes(path)
-    if values.ndim != 2:
-        raise DataError(
-            f"{path} has {values.shape[2]} channels, but masks of class indices have one; "
-            "are these masks in colors? Then set the dataset's masks='color'"
-        )
-    return values.astype(np.uint8) if values.dtype == bool else values
+    return read_labels(path).values
+
+
+def check_picture(path: str | Path) -> tuple[int, int]:
+    """Look by the header whether a file can be read by ``read_rgb``.
+
+    Returns:
+        height and width.
+
+    Raises:
+        DataError: not a readable image, or not stored as RGB or gray of 8 bits.
+    """
+    path = Path(path)
+    header = read_header(path)
+    if header.plain is not None:
+        return header.plain[:2]
+    with ImageFile(path, header=header) as file:
+        file.picture_bands()
+        file.check_eight_bits()
+        return file.height, file.width
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
@@ -104,41 +157,12 @@ def image_size(path: str | Path) -> tuple[int, int]:
     Raises:
         DataError: not a readable image.
     """
-    with _opened(path) as image:
-        return image.height, image.width
-
-
-def check_decodes(path: str | Path) -> np.ndarray:
-    """Decode a whole file: OpenCV fills what a truncated file lacks with gray, Pillow refuses.
-
-    Returns:
-        the values as they are stored, [H, W] or [H, W, bands].
-
-    Raises:
-        DataError: not a readable image.
-    """
-    with _opened(path) as image:
-        return np.asarray(image)
-
-
-def decode_rgb(path: str | Path) -> np.ndarray:
-    """Decode a whole image as RGB uint8 [H, W, 3], as ``read_rgb`` does for a sound one.
-
-    Raises:
-        DataError: not a readable image, truncated, or more than 8 bits a band.
-    """
-    pixels = _mapped(path)
-    if pixels is not None:
-        return pixels
-    with _opened(path) as image:
-        # Pillow narrows 16-bit RGB as it reads; the stored depth shows in the raw mode before.
-        raw_modes = str([tile[3] for tile in image.tile])
-        values = np.asarray(image)
-        too_deep = values.dtype not in (np.uint8, bool) or ";16" in raw_modes
-        rgb = values if too_deep or image.mode == "RGB" else np.asarray(image.convert("RGB"))
-    if too_deep:
-        raise DataError(f"{path} has more than 8 bits a band; convert it to 8-bit RGB")
-    return rgb
+    path = Path(path)
+    header = read_header(path)
+    if header.plain is not None:
+        return header.plain[:2]
+    with ImageFile(path, header=header) as file:
+        return file.height, file.width
 
 
 def png_comment(path: str | Path) -> str | None:
@@ -147,8 +171,11 @@ def png_comment(path: str | Path) -> str | None:
     Raises:
         DataError: not a readable image.
     """
-    with _opened(path) as image:
-        return image.info.get(_COMMENT)
+    try:
+        with Image.open(path) as image:
+            return image.info.get(_COMMENT)
+    except DECODING_ERRORS as error:
+        raise unreadable(path, error) from error
 
 
 def write_image(path: str | Path, image: np.ndarray, comment: str | None = None) -> None:
@@ -188,37 +215,12 @@ def write_image(path: str | Path, image: np.ndarray, comment: str | None = None)
         temporary.write_bytes(data.tobytes())
 
 
-def _mapped(path: str | Path) -> np.ndarray | None:
+def _mapped(path: Path, header: Header) -> np.ndarray | None:
     """The pixels of an uncompressed RGB TIFF without gaps; None for any other file."""
-    if Path(path).suffix.lower() not in (".tif", ".tiff"):
+    if header.plain is None:
         return None
+    height, width, position = header.plain
     try:
-        with Image.open(path) as image:
-            strips = [tuple(tile) for tile in image.tile]
-            width, height = image.size
-        position = first = strips[0][2]
-        for codec, (left, top, right, bottom), offset, options in strips:
-            whole_rows = (left, right) == (0, width)
-            if codec != "raw" or options[0] != "RGB" or not whole_rows or offset != position:
-                return None
-            position += 3 * width * (bottom - top)
-        if position - first != 3 * width * height:
-            return None
-        return np.memmap(path, np.uint8, "r", first, (height, width, 3))
-    except (*_DECODING_ERRORS, IndexError, TypeError):
+        return np.memmap(path, np.uint8, "r", position, (height, width, 3))
+    except (OSError, ValueError):  # truncated
         return None
-
-
-@contextmanager
-def _opened(path: str | Path) -> Iterator[Image.Image]:
-    try:
-        with Image.open(path) as image:
-            yield image
-    except _DECODING_ERRORS as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: str | Path, error: Exception) -> DataError:
-    if isinstance(error, FileNotFoundError):
-        return MissingDataError(f"no file {path}")
-    return DataError(f"cannot read {path} as an image ({error}); replace it or take it out")

@@ -18,7 +18,7 @@ from network.datasets.labels import ignore_unknown
 from network.datasets.layout import Sample
 from network.datasets.patch_record import Cut, read_record, write_record
 from network.errors import ConfigError, DataError
-from network.files.images import decode_rgb, write_image
+from network.files.images import read_rgb, write_image
 from network.files.parallel import in_processes
 from network.files.staging import staged
 from network.models.geometry import MIN_SIZE
@@ -81,7 +81,7 @@ class PatchSplit:
         return Split(count, unknown, cut)
 
     def _read(self, tile: Sample) -> tuple[np.ndarray, np.ndarray, float]:
-        image, colors = decode_rgb(tile.image), decode_rgb(tile.mask)
+        image, colors = read_rgb(tile.image), read_rgb(tile.mask)
         mask = encode_colors(colors, self.spec)
         if self.eroded and not (mask == self.spec.ignore_index).any():
             raise DataError(f"{tile.mask} is no eroded mask: none of its pixels is a boundary")

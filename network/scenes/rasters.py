@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
 import numpy as np
 import rasterio
-from rasterio.enums import ColorInterp, Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.enums import MaskFlags
+from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from network.errors import DataError
-from network.files.images import check_decodes
+from network.files.headers import unreadable
+from network.files.image_file import ImageFile
+from network.files.notes import say_once
 
 NODATA = 255
 """Class index of pixels that hold no data."""
@@ -26,11 +27,15 @@ _CACHE = 64
 """MB that GDAL keeps of the files in use; by default it takes a twentieth of the memory."""
 
 
-_SILENT = ("PNG", "JPEG", "BMP", "WEBP")
-"""Formats of which GDAL fills what a truncated file lacks."""
-
-
 _SAMPLE = 1024
+
+
+_PROBE, _PROBES = 128, 8
+"""Side of the squares, and number of their rows and columns, in which alpha is looked at."""
+
+
+_NEAR, _MAX_BETWEEN = 0.04, 0.05
+"""An alpha band that is a mask has at most this share of values that are not near its ends."""
 
 
 _PERCENTILES = (2, 98)
@@ -46,8 +51,11 @@ class Part(NamedTuple):
 class Raster:
     """An image file, read a window at a time as uint8.
 
-    Eight bits are taken as they are. Wider values are mapped linearly to 0..255, each band from a
-    range of its own; what lies outside is clipped.
+    Eight bits are taken as they are (see ``network.files.image_file``). Wider values are mapped
+    linearly to 0..255, each band from a range of its own; what lies outside is clipped. Pixels hold
+    no data where the file says so (by a nodata value, a mask, an alpha band of 0), or where a band
+    that is taken is NaN. A band that is flagged as alpha, as rasterio flags every fourth one, but
+    holds more than 0 and 255 is no mask.
 
     Args:
         path: anything that GDAL reads.
@@ -68,19 +76,15 @@ class Raster:
         value_range: tuple[float, float] | None = None,
     ) -> None:
         self.path = Path(path)
-        try:
-            self.source = rasterio.open(self.path)
-        except RasterioError as error:
-            raise _unreadable(self.path, error) from error
-        self.height, self.width = self.source.height, self.source.width
-        try:
-            if self.source.driver in _SILENT:
-                check_decodes(self.path)
+        with ExitStack() as stack:
+            self.file = stack.enter_context(ImageFile(self.path, beside=True))
+            self.source = self.file.source
+            self.height, self.width = self.file.height, self.file.width
             self.bands = self._bands(count, bands)
+            self.file.read(place=(0, 0, 1, 1))  # refuses a truncated JPEG before all work
+            self._masked = self._has_mask()
             self.ranges = self._ranges(value_range)
-        except BaseException:
-            self.source.close()
-            raise
+            stack.pop_all()
 
     def __enter__(self) -> Raster:
         return self
@@ -91,7 +95,7 @@ class Raster:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.source.close()
+        self.file.__exit__(kind, error, trace)
 
     @property
     def has_georeference(self) -> bool:
@@ -106,15 +110,48 @@ class Raster:
             DataError: the file is damaged there.
         """
         rows, cols = min(height, self.height - top), min(width, self.width - left)
-        window = Window(left, top, cols, rows)
-        try:
-            values = self.source.read(self.bands, window=window)
-            valid = self.source.dataset_mask(window=window) > 0
-        except RasterioError as error:
-            raise _unreadable(self.path, error) from error
+        values = self.file.read(self.bands, (top, left, rows, cols))
+        valid = self._valid(values, window=Window(left, top, cols, rows))
         over = (0, height - rows), (0, width - cols)
         image = np.pad(self._scaled(values).transpose(1, 2, 0), (*over, (0, 0)), mode="symmetric")
         return Part(image, np.pad(valid, over))
+
+    def _valid(self, values: np.ndarray, **place) -> np.ndarray:
+        """Where the values [bands, h, w] of a part hold data, bool [h, w]."""
+        valid = np.ones(values.shape[1:], bool)
+        if values.dtype.kind == "f":
+            valid &= ~np.isnan(values).any(axis=0)
+        if self._masked:
+            try:
+                valid &= self.source.dataset_mask(**place) > 0
+            except RasterioError as error:
+                raise unreadable(self.path, error) from error
+        return valid
+
+    def _has_mask(self) -> bool:
+        """Whether the file says where it holds data, in a way that can be taken at its word."""
+        flags = self.source.mask_flag_enums[0]
+        if self.source.driver != "GTiff" or MaskFlags.alpha not in flags:
+            return MaskFlags.all_valid not in flags
+        alpha = next(b for b in range(1, self.file.count + 1) if b not in self.file.colored)
+        tops, lefts = (
+            np.linspace(0, max(0, side - _PROBE), _PROBES).astype(int)
+            for side in (self.height, self.width)
+        )
+        places = {(top, left, min(_PROBE, self.height), min(_PROBE, self.width))
+                  for top in tops for left in lefts}  # fmt: skip
+        probes = np.concatenate([self.file.read([alpha], place).ravel() for place in places])
+        most = np.iinfo(probes.dtype).max if probes.dtype.kind in "iu" else 1
+        between = (probes > most * _NEAR) & (probes < most * (1 - _NEAR))
+        if is_mask := between.mean() <= _MAX_BETWEEN:
+            return is_mask
+        say_once(
+            self.path,
+            "alpha",
+            f"{self.path}: band {alpha} is flagged as alpha, but holds more than 0 and {most}, so "
+            "it is not taken for a mask",
+        )
+        return False
 
     def _scaled(self, values: np.ndarray) -> np.ndarray:
         if self.ranges is None:
@@ -126,37 +163,28 @@ class Raster:
         return np.rint(np.nan_to_num(share).clip(0, 1) * 255).astype(np.uint8)
 
     def _bands(self, count: int, bands: Sequence[int] | None) -> list[int]:
-        there = [
-            band
-            for band, kind in enumerate(self.source.colorinterp, 1)
-            if kind is not ColorInterp.alpha
-        ]
+        self.file.check_colors()
         if bands is None:
-            bands = there * count if len(there) == 1 else there[:count]
-        missing = [band for band in bands if not 1 <= band <= self.source.count]
+            bands = self.file.picture_bands() if count == 3 else self.file.colored[:count]
+        missing = [band for band in bands if not 1 <= band <= self.file.count]
         if missing or len(bands) != count:
             raise DataError(
-                f"{self.path} has {self.source.count} bands, the network takes {count} and was "
+                f"{self.path} has {self.file.count} bands, the network takes {count} and was "
                 f"given {', '.join(map(str, bands))}: choose {count} of them by --bands"
             )
-        if any(np.dtype(kind).kind == "c" for kind in self.source.dtypes):
+        if self.file.dtype.kind == "c":
             raise DataError(f"{self.path} holds complex numbers; only real ones can be predicted")
         return list(bands)
 
     def _ranges(self, value_range: tuple[float, float] | None) -> list[tuple[float, float]] | None:
         if value_range is not None:
             return [value_range] * len(self.bands)
-        if {self.source.dtypes[band - 1] for band in self.bands} == {"uint8"}:
+        if self.file.dtype == np.uint8:
             return None
         factor = max(1.0, max(self.height, self.width) / _SAMPLE)
         shape = max(1, round(self.height / factor)), max(1, round(self.width / factor))
-        try:
-            sample = self.source.read(
-                self.bands, out_shape=(len(self.bands), *shape), resampling=Resampling.nearest
-            )
-            valid = self.source.dataset_mask(out_shape=shape) > 0
-        except RasterioError as error:
-            raise _unreadable(self.path, error) from error
+        sample = self.file.read(self.bands, shape=shape)
+        valid = self._valid(sample, out_shape=shape)
         return [_percentiles(band[valid & np.isfinite(band)]) for band in sample]
 
 
@@ -169,12 +197,6 @@ def _percentiles(values: np.ndarray) -> tuple[float, float]:
 
 @contextmanager
 def bounded_cache() -> Iterator[None]:
-    """GDAL within ``_CACHE`` MB, and silent where an image has no georeference."""
-    with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=_CACHE):
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+    """GDAL within ``_CACHE`` MB."""
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE):
         yield
-
-
-def _unreadable(path: Path, error: Exception) -> DataError:
-    reason = " ".join(str(error.__cause__ or error).split())
-    return DataError(f"cannot read {path} as an image ({reason}); replace it or take it out")

@@ -1,0 +1,27 @@
+"""Saying what is worth knowing once, not for every file and epoch."""
+
+from __future__ import annotations
+
+from multiprocessing import parent_process
+from pathlib import Path
+
+from tqdm import tqdm
+
+from network.processes import starts_alone
+
+_said: set[tuple[Path, str]] = set()
+
+
+def say_once(of: Path, kind: str, text: str) -> None:
+    """Print a note, once for a file or folder; only the first process does, and no process of it.
+
+    Args:
+        of: what the note is of.
+        kind: of notes.
+        text: the note.
+    """
+    key = (of.resolve(), kind)
+    if key in _said or parent_process() is not None or not starts_alone():
+        return
+    _said.add(key)
+    tqdm.write(f"note: {text}")
