@@ -100,6 +100,7 @@ def test(
     output = Path(output)
     check_output(output)
     trained = Trained.open(experiment, checkpoint)
+    experiment = trained.experiment
     layout, spec = trained.layout, trained.spec
     dataset = trained.dataset(split)
     samples = dataset.samples
@@ -138,6 +139,7 @@ def test(
                 "sha256": file_hash(trained.checkpoint),
                 "epoch": trained.stored["epoch"] + 1 if "epoch" in trained.stored else None,
                 "converted": trained.stored.get("converted"),
+                "notes": trained.stored["notes"],
             },
             "precision": trained.precision,
         }

@@ -26,13 +26,12 @@ def read_config(path: Path, known: Container[str]) -> dict[str, Any]:
     """Run a config file; what it imports or defines for itself is no setting."""
     if not path.is_file():
         raise ConfigError(f"no config file {path}")
-    # Config files of different datasets share their name, so each gets a module name of its own.
-    module_name = "config_" + "_".join(path.resolve().with_suffix("").parts[-3:])
-    spec = importlib.util.spec_from_file_location(module_name, path)
+    name = module_name(path)
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None:
         raise ConfigError(f"{path} is not a Python file (.py)")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
+    sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except SyntaxError as error:
@@ -44,6 +43,11 @@ def read_config(path: Path, known: Container[str]) -> dict[str, Any]:
         for name, value in vars(module).items()
         if name in known or (name[0].islower() and not isinstance(value, _HELPERS))
     }
+
+
+def module_name(path: Path) -> str:
+    """What the module of a config file is called; files of different datasets share their name."""
+    return "config_" + "_".join(path.resolve().with_suffix("").parts[-3:])
 
 
 _HELPERS = (
@@ -78,6 +82,11 @@ def _line_in(path: Path, error: BaseException) -> str:
             line = trace.tb_lineno
         trace = trace.tb_next
     return f", line {line}" if line else ""
+
+
+def override_path(text: str) -> list[str]:
+    """Names that lead to what ``text``, as ``net.backbone=resnet18``, sets."""
+    return text.partition("=")[0].strip().split(".")
 
 
 def parse_value(text: str) -> Any:

@@ -18,7 +18,13 @@ from network.datasets.dataset import Transform
 from network.datasets.layout import DatasetLayout, Sample
 from network.datasets.transforms import TrainTransform
 from network.errors import ConfigError
-from network.experiment.loading import as_partial, parse_value, read_config, with_value
+from network.experiment.loading import (
+    as_partial,
+    override_path,
+    parse_value,
+    read_config,
+    with_value,
+)
 from network.experiment.values import (
     accepted,
     build,
@@ -38,6 +44,10 @@ LOGGERS = ("csv", "tensorboard", "wandb")
 
 
 BUILDERS = {"dataset", "net", "loss", "transform"}
+
+
+FIRST_WEIGHTS = {"pretrained": False, "encoder_weights": None}
+"""Parameters of networks that say where training starts from, and what they are without that."""
 
 
 @dataclass(kw_only=True)
@@ -163,9 +173,12 @@ class Experiment:
             pretrained: False leaves pretrained weights out (and downloads nothing), for a network
                 that is about to load a checkpoint.
         """
-        net = complete(self.net, "net", num_classes=spec.num_classes, in_chans=len(spec.mean))
-        without = {} if pretrained else accepted(self.net, {"pretrained": False})
-        return build(partial(net, **without), "net")
+        without = {} if pretrained else accepted(self.net, FIRST_WEIGHTS)
+        return build(partial(self.complete_net(spec), **without), "net")
+
+    def complete_net(self, spec: DatasetSpec) -> partial:
+        """``net`` with what the dataset knows."""
+        return complete(self.net, "net", num_classes=spec.num_classes, in_chans=len(spec.mean))
 
     def build_loss(self, spec: DatasetSpec) -> nn.Module:
         """The loss for a dataset."""
@@ -215,8 +228,8 @@ class Experiment:
         }
 
     def _override(self, text: str, known: Mapping[str, Any]) -> None:
-        path, equals, value = text.partition("=")
-        root, *rest = path.strip().split(".")
+        _, equals, value = text.partition("=")
+        root, *rest = override_path(text)
         if not equals or not root:
             raise ConfigError(f"override {text!r} is not of the form name=value")
         if root not in known:

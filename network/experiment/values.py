@@ -34,7 +34,7 @@ def check_name(name: str, call: partial, where: str) -> None:
         ConfigError: naming the nearest that it takes.
     """
     known = parameters(call)
-    if name not in known and not _takes_any(known):
+    if name not in known and not takes_any(call):
         raise ConfigError(
             f"{where}: {call.func.__name__} has no parameter {name!r}{nearest(name, known)}"
         )
@@ -55,8 +55,9 @@ def parameters(call: Callable) -> dict[str, inspect.Parameter]:
         ) from error
 
 
-def _takes_any(parameters: Mapping[str, inspect.Parameter]) -> bool:
-    return any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+def takes_any(call: Callable) -> bool:
+    """Whether a function takes arguments of any name."""
+    return any(p.kind is p.VAR_KEYWORD for p in parameters(call).values())
 
 
 def accepted(call: Callable, arguments: Mapping[str, Any]) -> dict[str, Any]:

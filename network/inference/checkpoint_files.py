@@ -6,6 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
@@ -15,11 +16,15 @@ from network.datasets.catalog import DatasetSpec
 from network.errors import CheckpointError, OutputError, UserError
 from network.experiment import Experiment
 from network.files.writing import replacing
+from network.inference.agreement import as_trained
+from network.inference.identity import IDENTITY
 
 WEIGHTS_ROOT = Path("model_weights")
 BEST = "best.ckpt"
 LAST = "last.ckpt"
 RESUMABLE = ("epoch", "global_step", "optimizer_states", "lr_schedulers", "loops")
+SAID = ("epoch", "protocol", "converted", IDENTITY)
+"""What a checkpoint says beside its tensors, as plain values."""
 _PREFIX = "net."
 
 
@@ -106,7 +111,7 @@ def read_tensors(path: str | Path) -> dict:
     if not path.is_file():
         raise CheckpointError(f"no checkpoint {path}")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = _loaded(path)
     except Exception as error:  # torch and pickle raise many kinds for a file that is no checkpoint
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(
@@ -116,6 +121,11 @@ def read_tensors(path: str | Path) -> dict:
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} is not a checkpoint: it holds a {type(content).__name__}")
     return content
+
+
+def _loaded(path: Path) -> Any:
+    """The content; tensors are mapped, so that only those that are used take memory."""
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zipfile(path))
 
 
 def as_stored(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -162,16 +172,31 @@ def load_weights(net: nn.Module, checkpoint: dict, path: str | Path) -> None:
 
 def load_network(
     experiment: Experiment, spec: DatasetSpec, path: str | Path
-) -> tuple[nn.Module, dict]:
-    """Build the network of a config without pretrained weights and fill it from a checkpoint.
+) -> tuple[nn.Module, dict[str, Any], Experiment]:
+    """Build a network as its checkpoint says, without pretrained weights, and fill it.
+
+    Where the checkpoint says something else than the config, or nothing, one line tells.
+
+    Args:
+        experiment: the config.
+        spec: of its dataset.
+        path: of the checkpoint.
 
     Returns:
-        the network in evaluation mode, and the checkpoint's other contents.
+        the network in evaluation mode; what the checkpoint says beside its tensors; the config
+        with the network's settings of the checkpoint.
+
+    Raises:
+        CheckpointError: no such checkpoint, or one that contradicts the config.
     """
     checkpoint = load_checkpoint(path)
+    experiment, notes = as_trained(experiment, spec, checkpoint, path)
+    for note in notes:
+        print(f"note: {note}")
     net = experiment.build_net(spec, pretrained=False)
     load_weights(net, checkpoint, path)
-    return net.eval(), checkpoint
+    said = {name: checkpoint[name] for name in SAID if name in checkpoint}
+    return net.eval(), said | {"notes": notes}, experiment
 
 
 def file_hash(path: str | Path) -> str:

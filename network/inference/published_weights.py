@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from network.errors import CheckpointError, ConfigError, OutputError
 from network.experiment import Experiment
 from network.inference.checkpoint_files import WholeFiles, as_stored, file_hash, read_tensors
+from network.inference.identity import IDENTITY, Identity
 
 Shape = Callable[[Tensor], Tensor]
 
@@ -77,13 +78,15 @@ def convert(source: str | Path, target: str | Path, experiment: Experiment) -> N
         raise OutputError(f"{target} exists; give another name, or move it away")
     content = read_tensors(source)
     weights = _published_weights(content, source)
-    net = experiment.build_net(experiment.build_dataset().spec, pretrained=False)
+    spec = experiment.build_dataset().spec
+    net = experiment.build_net(spec, pretrained=False)
     own = net.state_dict()
     _check_settings(weights, net, source)
     converted = _renamed(weights, own, source)
     stored: dict[str, Any] = {
         "state_dict": as_stored(converted),
         "converted": {"from": str(source), "sha256": file_hash(source)},
+        IDENTITY: Identity.of(experiment, spec).record(),
     }
     if isinstance(content.get("epoch"), int):
         stored["epoch"] = content["epoch"]

@@ -28,11 +28,11 @@ class Trained:
     """What a test, a figure or a report starts from.
 
     Attributes:
-        experiment: the config.
+        experiment: the config, its network's settings as the checkpoint says.
         layout: of its dataset.
         net: with the weights of the checkpoint, in evaluation mode.
         checkpoint: the path.
-        stored: contents of the checkpoint.
+        stored: what the checkpoint says beside its tensors; ``notes`` on how the config differs.
         data: loaders over the layout.
         device: where to run.
         precision: a key of ``network.devices.AUTOCAST_DTYPES``.
@@ -67,7 +67,7 @@ class Trained:
                 BEST,
                 "train first (python train.py -c CONFIG), or name one by --ckpt",
             )
-        net, stored = load_network(experiment, layout.spec, checkpoint)
+        net, stored, experiment = load_network(experiment, layout.spec, checkpoint)
         data = experiment.build_data(layout)
         return cls(experiment, layout, net, Path(checkpoint), stored, data, device, precision)
 

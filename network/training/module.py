@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from network.datasets.catalog import DatasetSpec
 from network.errors import TrainingError
 from network.experiment import Experiment
+from network.inference.identity import IDENTITY
 from network.metrics import Averages, Confusion, Scores, score_table
 from network.processes import (
     average_buffers,
@@ -39,6 +40,7 @@ class SegmentationModule(pl.LightningModule):
         loss: (output, mask) -> named terms with ``total``.
         spec: of the dataset.
         experiment: for the optimizer and its schedule.
+        identity: what the network is; stored in the checkpoints.
         protocol: what is trained and validated on; stored in the checkpoints.
         steps: of what its steps consist; stored in the checkpoints.
     """
@@ -49,6 +51,7 @@ class SegmentationModule(pl.LightningModule):
         loss: nn.Module,
         spec: DatasetSpec,
         experiment: Experiment,
+        identity: dict[str, Any] | None = None,
         protocol: dict[str, Any] | None = None,
         steps: dict[str, int] | None = None,
     ) -> None:
@@ -57,6 +60,7 @@ class SegmentationModule(pl.LightningModule):
         self.loss = loss
         self.spec = spec
         self.experiment = experiment
+        self.identity = identity
         self.protocol = protocol or {}
         self.steps = steps or {}
         self.train_confusion = Confusion(spec)
@@ -101,7 +105,7 @@ class SegmentationModule(pl.LightningModule):
             group["lr"] = base * factor(schedule.last_epoch)
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
-        """Store protocol, the epoch so far, and random states.
+        """Store what the network is, protocol, the epoch so far, and random states.
 
         Raises:
             TrainingError: the weights are not finite, so that there is nothing worth storing.
@@ -113,6 +117,8 @@ class SegmentationModule(pl.LightningModule):
                 f"values that are not finite (first in {broken[0]}): the training has diverged. "
                 "Resume with a lower lr, or with clip_norm=1"
             )
+        if self.identity is not None:
+            checkpoint[IDENTITY] = self.identity
         checkpoint["protocol"] = self.protocol
         checkpoint["progress"] = {
             "confusion": self.train_confusion.state(),

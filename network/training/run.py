@@ -17,6 +17,7 @@ from network.devices import choose_precision, prepare_device
 from network.errors import ConfigError
 from network.experiment import Experiment
 from network.experiment.provenance import provenance
+from network.inference.agreement import check_resumed
 from network.inference.checkpoint_files import (
     BEST,
     LAST,
@@ -25,6 +26,7 @@ from network.inference.checkpoint_files import (
     remove_unfinished,
     run_folder,
 )
+from network.inference.identity import Identity
 from network.processes import starts_alone
 from network.training.checkpoint_callback import Checkpoints
 from network.training.loggers import EpochLog, build_loggers
@@ -74,11 +76,14 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     folder = run_folder(spec.name, experiment.name)
     checkpoint = checkpoint_to_resume(folder, resume)
     protocol = protocol_of(layout, data)
-    net = experiment.build_net(spec, pretrained=checkpoint is None)
-    stored = {}
+    identity = Identity.of(experiment, spec)
+    stored, notes = {}, []
     if checkpoint is not None:
         stored = load_checkpoint(checkpoint, to_resume=True)
         check_protocol(stored.get("protocol", protocol), protocol, checkpoint)
+        notes = check_resumed(stored, identity, checkpoint)
+    net = experiment.build_net(spec, pretrained=checkpoint is None)
+    if checkpoint is not None:
         load_weights(net, stored, checkpoint)
     step = stored.get("global_step", 0)
     loss = experiment.build_loss(spec)
@@ -119,11 +124,13 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
         else:
             move_aside(folder)
         record.write(provenance(experiment, device), experiment, checkpoint, step)
+        for note in notes:
+            print(f"note: {note}")
         if checkpoint is not None:
             print(f"going on from step {step} of {checkpoint}")
         elif resume == "auto":
             print(f"no checkpoint in {folder} yet: training from the beginning")
-    module = SegmentationModule(net, loss, spec, experiment, protocol, steps)
+    module = SegmentationModule(net, loss, spec, experiment, identity.record(), protocol, steps)
     try:
         trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     except BaseException:

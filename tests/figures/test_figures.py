@@ -46,7 +46,7 @@ def outputs(root, monkeypatch):
     monkeypatch.chdir(root)
     experiment = Experiment.load("bicor.py")
     layout = experiment.build_dataset()
-    net, _ = load_network(experiment, layout.spec, "model_weights/own/bicor/best.ckpt")
+    net, *_ = load_network(experiment, layout.spec, "model_weights/own/bicor/best.ckpt")
     mean, std = (np.array(values) for values in (layout.spec.mean, layout.spec.std))
     found = {}
     for name in NAMES:

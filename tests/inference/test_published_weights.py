@@ -127,7 +127,7 @@ def agree(root, net, overrides, ratio):
     spec = (
         Experiment.load(root / "bicor.py", [f"dataset.root={root}/data/own"]).build_dataset().spec
     )
-    found, stored = load_network(experiment, spec, root / "new/converted.ckpt")
+    found, stored, _ = load_network(experiment, spec, root / "new/converted.ckpt")
     x = torch.randn(2, 3, 64, 96, dtype=torch.float64)
     with torch.no_grad():
         out = found.double().train()(x)

@@ -124,6 +124,8 @@ def configs(root: Path, rng: random.Random) -> Iterator[Case]:
         built = line.startswith(("net", "dataset", "del"))
         script = "train.py" if line.startswith(("loss", "trans")) else scripts[number % 4]
         script = "test.py" if built and script == "train.py" else script
+        if "partial(BiCoR, b" in line and word != "num_classes" and word != "bakbone":
+            script = "train.py"  # elsewhere these settings come from the checkpoint
         yield Case(f"config {line[:90]!r}", "config", script, GOOD[script], word,
                    replace("bicor.py", f"{good}\n{line}\n"))  # fmt: skip
     for name, content in {
