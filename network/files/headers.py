@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import warnings
 from collections.abc import Iterator, Mapping
@@ -50,6 +51,8 @@ _COMPRESSIONS = {
     52546: "JPEG XL",
 }
 _JPEG = 7
+_BLOCK = re.compile(r".*IReadBlock failed at [^:]*: ")
+"""Of GDAL's messages: names a block, where the file is what is damaged."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def unreadable(path: str | Path, reason: object) -> DataError:
     if isinstance(reason, FileNotFoundError):
         return MissingDataError(f"no file {path}")
     cause = getattr(reason, "__cause__", None) or reason
-    text = " ".join(str(cause).split())
+    text = _BLOCK.sub("", " ".join(str(cause).split()))
     return DataError(f"cannot read {path} as an image ({text}); replace it or take it out")
 
 
@@ -183,7 +186,10 @@ def _jpeg_frame(file: BinaryIO) -> tuple[int, int, int, int]:
 
 
 def _tiff(file: BinaryIO, start: bytes) -> Header:
-    directory = ImageFileDirectory_v2(start if 43 in start[2:4] else start[:8])
+    if 43 in start[2:4]:  # BigTIFF, whose big-endian form Pillow would not know by its start
+        directory = ImageFileDirectory_v2(b"II+\0" + start[4:], prefix=start[:2])
+    else:
+        directory = ImageFileDirectory_v2(start[:8])
     file.seek(directory.next)
     directory.load(file)
     tags = dict(directory)
