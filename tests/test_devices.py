@@ -1,9 +1,16 @@
 """Which device a run takes, and how it is set."""
 
+import contextlib
+
 import pytest
 import torch
 
-from network.devices import choose_device, prepare_device
+from network.devices import (
+    bf16_time_share,
+    choose_device,
+    choose_precision,
+    prepare_device,
+)
 from network.errors import ConfigError, DeviceError
 
 
@@ -81,3 +88,41 @@ def test_training_and_all_that_follows_take_the_device_of_the_config(trained, mo
         with pytest.raises(DeviceError, match="enough"):
             start(experiment)
     assert asked == [("gpu", [1])] * 2
+
+
+@pytest.fixture
+def unmeasured(monkeypatch):
+    """As in a process that has not compared bfloat16 with float32 yet."""
+    monkeypatch.setenv("BICOR_BF16_TIME_SHARE", "")
+
+
+@pytest.mark.parametrize(("share", "chosen"), [(0.5, "bf16-mixed"), (0.9, "32-true")])
+def test_a_measurement_chooses_the_precision_of_a_cpu(
+    unmeasured, monkeypatch, capsys, share, chosen
+):
+    asked = []
+    monkeypatch.setattr("network.devices.bf16_time_share", lambda: asked.append(1) or share)
+    for _ in range(2):
+        assert choose_precision("bf16-where-native", torch.device("cpu")) == chosen
+    assert len(asked) == 1
+    assert f"precision: {chosen}, as bfloat16 takes {share:.2f}" in capsys.readouterr().out
+
+
+def test_the_measurement_is_a_share_of_time():
+    before = torch.get_num_threads()
+    assert 0 < bf16_time_share() < 1000
+    assert torch.get_num_threads() == before
+
+
+def test_what_a_cpu_does_not_compute_is_refused():
+    with pytest.raises(ConfigError, match="16-mixed is float16.* for CUDA only"):
+        choose_precision("16-mixed", torch.device("cpu"))
+    assert choose_precision("auto", torch.device("cpu")) == "32-true"
+
+
+@pytest.mark.parametrize(("native", "chosen"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_bfloat16_is_not_chosen_where_a_card_emulates_it(monkeypatch, native, chosen):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
+    monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
+    for precision in ("auto", "bf16-where-native"):
+        assert choose_precision(precision, torch.device("cuda", 0)) == chosen
