@@ -193,9 +193,8 @@ def bf16_time_share() -> float:
     try:
         first = seconds(False), seconds(True)  # these also choose and compile kernels
         rounds = 1 if first[1] > 3 * first[0] else 5
-        exact, rough = (
-            sum(times) for times in zip(*((seconds(False), seconds(True)) for _ in range(rounds)))
-        )
+        times = [(seconds(False), seconds(True)) for _ in range(rounds)]
     finally:
         torch.set_num_threads(threads)
+    exact, rough = map(sum, zip(*times, strict=True))
     return rough / max(exact, 1e-9)

@@ -118,7 +118,8 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
             remove_unfinished(folder)
         else:
             move_aside(folder)
-        record.write(provenance(experiment, device), experiment, checkpoint, step)
+        start = provenance(experiment, device) | {"precision": precision}
+        record.write(start, experiment, checkpoint, step)
         if checkpoint is not None:
             print(f"going on from step {step} of {checkpoint}")
         elif resume == "auto":
