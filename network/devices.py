@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import os
+import time
 from collections.abc import Callable, Sequence
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from network.errors import ConfigError, DeviceError
 
 AUTOCAST_DTYPES = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+
+BF16_AT_MOST = 0.75
+"""Share of float32's time at which bfloat16 is worth its rounding."""
+_MEASURED = "BICOR_BF16_TIME_SHARE"
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
@@ -113,26 +120,81 @@ def _of_glibc(name: str) -> Callable[..., int] | None:
 
 
 def choose_precision(precision: str, device: torch.device) -> str:
-    """Resolve ``auto`` (bf16-mixed on CUDA, 32-true on a CPU) and ``bf16-where-native``.
+    """Resolve ``auto`` and ``bf16-where-native``, and refuse what the device does not compute.
 
-    The latter is bf16-mixed where the device has instructions for it, and 32-true elsewhere.
+    ``auto`` is bf16-mixed on CUDA cards with bfloat16 of their own, and 32-true elsewhere.
+    ``bf16-where-native`` is that on CUDA; on a CPU a short measurement decides, and is printed.
 
     Raises:
-        ConfigError: an unknown precision.
+        ConfigError: an unknown precision, or 16-mixed on a CPU.
     """
     if precision == "auto":
-        return "bf16-mixed" if device.type == "cuda" else "32-true"
+        return "bf16-mixed" if _has_bf16(device) else "32-true"
     if precision == "bf16-where-native":
-        return "bf16-mixed" if _computes_bf16(device) else "32-true"
+        native = _has_bf16(device) if device.type == "cuda" else _is_quicker_in_bf16()
+        return "bf16-mixed" if native else "32-true"
     if precision not in AUTOCAST_DTYPES:
         known = ", ".join(("auto", "bf16-where-native", *AUTOCAST_DTYPES))
         raise ConfigError(f"precision={precision!r}: one of {known}")
+    if precision == "16-mixed" and device.type == "cpu":
+        raise ConfigError(
+            "precision=16-mixed is float16 with scaled gradients, for CUDA only; on a CPU use "
+            "32-true, bf16-mixed or bf16-where-native"
+        )
     return precision
 
 
-def _computes_bf16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability() >= (8, 0)
-    # Older torch does not tell.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+def _has_bf16(device: torch.device) -> bool:
+    """Whether a card computes in bfloat16 itself; others emulate it, slower than float32."""
+    if device.type != "cuda":
+        return False
+    with torch.cuda.device(device):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def _is_quicker_in_bf16() -> bool:
+    """Whether this CPU is; processes that it starts take over what this one measured."""
+    measured = os.environ.get(_MEASURED)
+    share = float(measured) if measured else bf16_time_share()
+    os.environ[_MEASURED] = str(share)
+    quicker = share <= BF16_AT_MOST
+    if not measured:
+        print(
+            f"precision: {'bf16-mixed' if quicker else '32-true'}, as bfloat16 takes {share:.2f} "
+            "of float32's time on this processor"
+        )
+    return quicker
+
+
+def bf16_time_share() -> float:
+    """Time of a convolution, a norm and two products in bfloat16 over that in float32, on this CPU.
+
+    Of processor time of one thread, which other programs hardly change; about a quarter of a second
+    where there are instructions for bfloat16, and a second where there are none.
+    """
+    channels, generator = 128, torch.Generator().manual_seed(0)
+
+    def random(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    image = random(2, channels, 48, 48).contiguous(memory_format=torch.channels_last)
+    kernel = random(channels, channels, 3, 3).contiguous(memory_format=torch.channels_last)
+    up, down = random(2 * channels, channels), random(channels, 2 * channels)
+
+    def seconds(bf16: bool) -> float:
+        start = time.process_time()
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            x = F.conv2d(image, kernel, padding=1).permute(0, 2, 3, 1)
+            F.linear(F.gelu(F.linear(F.layer_norm(x, (channels,)), up)), down)
+        return time.process_time() - start
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        first = seconds(False), seconds(True)  # these also choose and compile kernels
+        rounds = 1 if first[1] > 3 * first[0] else 5
+        times = [(seconds(False), seconds(True)) for _ in range(rounds)]
+    finally:
+        torch.set_num_threads(threads)
+    exact, rough = map(sum, zip(*times, strict=True))
+    return rough / max(exact, 1e-9)

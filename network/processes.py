@@ -12,6 +12,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from network.errors import ConfigError
+
 Total = Callable[[Tensor], Tensor]
 """Sums a tensor over the processes that share a batch."""
 
@@ -57,6 +59,23 @@ class _Total(torch.autograd.Function):
         gradient = gradient.clone(memory_format=torch.contiguous_format)
         dist.all_reduce(gradient)
         return gradient
+
+
+def check_agreement(what: str, value: str) -> None:
+    """Refuse what must be the same in all processes and is not.
+
+    Raises:
+        ConfigError: naming the values.
+    """
+    _, processes = rank_and_processes()
+    values = [value] * processes
+    if processes > 1:
+        dist.all_gather_object(values, value)
+    if len(set(values)) > 1:
+        raise ConfigError(
+            f"the processes of this training differ in {what} ({', '.join(values)}): set it to one "
+            "of them"
+        )
 
 
 @torch.no_grad()

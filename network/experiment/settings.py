@@ -76,11 +76,16 @@ class Experiment:
         clip_norm: largest norm of the gradient; None leaves it as it is.
         accelerator: ``auto``, ``cpu`` or ``gpu``.
         devices, num_nodes, strategy: of the Lightning Trainer; several devices train by ``ddp``.
+            A number of CUDA cards, a list of which, or ``auto``; what follows the training runs on
+            the first of them.
         sync_batchnorm: let batch norm see the batches of all processes (CUDA only).
         checkpoint_every_minutes: minutes between two checkpoints within an epoch; 0 writes them at
             the end of epochs only.
-        precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``; ``auto`` is bf16-mixed on CUDA and
-            32-true on a CPU, ``bf16-where-native`` is bf16-mixed on any device that is fast at it.
+        precision: ``32-true`` (with TF32 on CUDA), ``bf16-mixed``, or ``16-mixed`` (CUDA only).
+            ``auto`` is bf16-mixed on CUDA cards that have bfloat16 and 32-true elsewhere;
+            ``bf16-where-native`` is that on CUDA, and bf16-mixed on a CPU on which a short
+            measurement finds it quicker by a quarter. Each stage decides on its own machine; which
+            one it was stands in ``run.json`` and ``results.json``.
         compile: run the network through torch.compile.
         logger: ``csv``, or ``tensorboard`` or ``wandb`` beside it.
         sample_every: epochs between pictures of sample predictions; 0 draws none.

@@ -182,6 +182,7 @@ def _settings(trained: Trained, options: SceneOptions) -> dict[str, Any]:
     return options.record() | {
         "checkpoint": file_hash(trained.checkpoint),
         "net": trained.experiment.settings()["net"],
+        "precision": trained.precision,
     }
 
 

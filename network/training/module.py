@@ -19,6 +19,7 @@ from network.inference.identity import IDENTITY
 from network.metrics import Averages, Confusion, Scores, score_table
 from network.processes import (
     average_buffers,
+    check_agreement,
     random_states,
     rank_and_processes,
     restore_random_state,
@@ -91,6 +92,14 @@ class SegmentationModule(pl.LightningModule):
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         """Loss and counts of a batch."""
         self._step(batch, "val", self.val_confusion)
+
+    def on_fit_start(self) -> None:
+        """Make sure that all processes compute alike.
+
+        Raises:
+            ConfigError: they chose different precisions.
+        """
+        check_agreement("precision", str(self.trainer.precision))
 
     def on_train_start(self) -> None:
         """Go on with the random states and the learning rate of the checkpoint's step."""

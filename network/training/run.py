@@ -123,7 +123,8 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
             remove_unfinished(folder)
         else:
             move_aside(folder)
-        record.write(provenance(experiment, device), experiment, checkpoint, step)
+        start = provenance(experiment, device) | {"precision": precision}
+        record.write(start, experiment, checkpoint, step)
         for note in notes:
             print(f"note: {note}")
         if checkpoint is not None:
