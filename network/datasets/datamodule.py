@@ -86,6 +86,20 @@ class SegmentationDataModule(pl.LightningDataModule):
                 "set val_batch_size=1"
             )
 
+    def first_batch(self, split: str, images: int, device: torch.device | str = "cpu") -> dict:
+        """The first images of a split as a step gets them, over again where there are too few.
+
+        Args:
+            split: ``train`` or ``val``.
+            images: their number.
+            device: where to.
+        """
+        dataset = {"train": self.train, "val": self.val}[split]
+        items = [dataset[index % len(dataset), index] for index in range(images)]
+        batch = _collate(items)
+        moved = {k: v.to(device) for k, v in batch.items() if isinstance(v, Tensor)}
+        return self.on_after_batch_transfer(batch | moved)
+
     def train_dataloader(self) -> DataLoader:
         """Shuffled, without the last incomplete batch.
 

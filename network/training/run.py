@@ -12,7 +12,6 @@ from timm.layers import convert_sync_batchnorm
 from torch import nn
 
 from network.datasets.catalog import DatasetSpec
-from network.datasets.datamodule import SegmentationDataModule
 from network.devices import choose_precision, prepare_device
 from network.errors import ConfigError
 from network.experiment import Experiment
@@ -31,6 +30,7 @@ from network.processes import starts_alone
 from network.training.checkpoint_callback import Checkpoints
 from network.training.loggers import EpochLog, build_loggers
 from network.training.module import SegmentationModule
+from network.training.rehearsal import rehearse
 from network.training.resuming import (
     check_protocol,
     check_steps,
@@ -87,7 +87,9 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
         load_weights(net, stored, checkpoint)
     step = stored.get("global_step", 0)
     loss = experiment.build_loss(spec)
-    mode = _monitor_mode(experiment.monitor, spec, _rehearse(net, loss, data))
+    data.check_batches()
+    terms = rehearse(net, loss, data, device, precision, experiment.sync_batchnorm)
+    mode = _monitor_mode(experiment.monitor, spec, terms)
     if experiment.sync_batchnorm:
         net = _synchronised(net, device)
     net = net.to(memory_format=torch.channels_last)
@@ -156,20 +158,6 @@ def _synchronised(net: nn.Module, device: torch.device) -> nn.Module:
     if device.type != "cuda":
         raise ConfigError("sync_batchnorm=True: torch synchronises batch norm on CUDA only")
     return convert_sync_batchnorm(net)
-
-
-@torch.no_grad()
-def _rehearse(net: nn.Module, loss: nn.Module, data: SegmentationDataModule) -> list[str]:
-    """Take one training sample through network and loss, for faults that only show there.
-
-    Returns:
-        names of the loss's terms.
-    """
-    image, mask = (data.train[(0, 0)][key][None] for key in ("image", "mask"))
-    batch = data.on_after_batch_transfer({"image": image, "mask": mask})
-    terms = loss(net.eval()(batch["image"]), batch["mask"])
-    net.train()
-    return list(terms)
 
 
 def _monitor_mode(monitor: str, spec: DatasetSpec, terms: list[str]) -> str:
