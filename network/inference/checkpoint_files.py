@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from network.datasets.catalog import DatasetSpec
 from network.errors import CheckpointError, OutputError, UserError
 from network.experiment import Experiment
+from network.files.hashing import file_hash as file_hash
 from network.files.writing import replacing
 
 WEIGHTS_ROOT = Path("model_weights")
@@ -172,12 +172,3 @@ def load_network(
     net = experiment.build_net(spec, pretrained=False)
     load_weights(net, checkpoint, path)
     return net.eval(), checkpoint
-
-
-def file_hash(path: str | Path) -> str:
-    """SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
