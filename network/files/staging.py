@@ -74,7 +74,7 @@ def staged_outputs(
     """
     folder = folder or target
     if folder.exists() and not folder.is_dir():
-        raise OutputError(f"cannot write to {folder}: it is a file")
+        raise OutputError(f"cannot write {target}: {folder} is a file")
     with beside([folder.resolve() / target.resolve().name]) as (aside,):
         yield aside
         publish([Place(aside, folder, target)], known=known, inputs=inputs)
