@@ -5,7 +5,7 @@ from __future__ import annotations
 from network.cli import reports_faults
 from network.cli.testing import run_test, test_parser
 from network.datasets.loveda import LoveDADataset
-from network.evaluation.loveda_submission import write_submission
+from network.evaluation.loveda_submission import check_submission, write_submission
 
 
 @reports_faults
@@ -18,6 +18,8 @@ def main() -> None:
         "--submit", action="store_true", help="write and check the zip for the online test"
     )
     args = parser.parse_intermixed_args()
+    if args.submit:
+        check_submission(args.output)
     samples = run_test(args, "val" if args.val else "test", LoveDADataset)
     if args.submit:
         write_submission(args.output, samples)

@@ -9,8 +9,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from network.cli import reports_faults
+from network.errors import ConfigError
 from network.figures.curves import curve_figure
 from network.figures.style import save_figure
+from network.files.staging import staged_outputs
 from network.training.read_log import read_log
 
 
@@ -29,8 +31,13 @@ def main() -> None:
     )
     args = parser.parse_args()
     logs = [read_log(run) for run in args.runs]
-    files = save_figure(curve_figure(logs), Path(args.output))
-    print(f"{len(logs)} runs in {files[0]} and {files[1]}")
+    output = Path(args.output)
+    if not output.name:
+        raise ConfigError(f"-o {args.output}: name the files, as fig_results/curves")
+    with staged_outputs(output, folder=output.parent) as aside:
+        files = save_figure(curve_figure(logs), aside / output.name)
+    png, pdf = (output.with_name(file.name) for file in files)
+    print(f"{len(logs)} runs in {png} and {pdf}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from network.cli.inspecting import inspection_parser, open_images
 from network.errors import ConfigError
 from network.figures.embeddings import PROJECTIONS, embedding_figure, fisher_ratio, project
 from network.figures.style import save_figure
-from network.files.writing import replacing
+from network.files.staging import staged_outputs
 
 WRITES = """written to the output folder:
   embeddings.png, embeddings.pdf   PCA and t-SNE of every layer, colored by class; the Fisher ratio
@@ -49,16 +49,16 @@ def main() -> None:
     }
     ratios = [fisher_ratio(layer) for layer in layers]
     output = Path(args.output)
-    with replacing(output / "embeddings.npz") as temporary:
+    with staged_outputs(output) as aside:
         np.savez_compressed(
-            temporary,
+            aside / "embeddings.npz",
             embeddings=embeddings,
             **projected,
             fisher=ratios,
             images=names,
             classes=trained.spec.classes,
         )
-    save_figure(embedding_figure(projected, ratios, trained.spec), output / "embeddings")
+        save_figure(embedding_figure(projected, ratios, trained.spec), aside / "embeddings")
     for layer, ratio in enumerate(ratios, 1):
         print(f"HBIS {layer}: Fisher ratio {ratio:.4g} over {len(names)} images")
     print(f"embeddings.png, .pdf and .npz in {output}")

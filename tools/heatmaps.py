@@ -22,6 +22,7 @@ from network.figures.heatmaps import heatmap_figure
 from network.figures.painting import COLORMAP, enlarge, overlay, paint_heatmap
 from network.figures.style import save_figure
 from network.files.images import write_image
+from network.files.staging import staged_outputs
 from network.files.writing import replacing
 
 IMAGES = 4
@@ -50,22 +51,24 @@ def main() -> None:
     spec = trained.spec
     classes = _classes(args.classes, spec)
     output = Path(args.output)
-    for found in tqdm(trained.inspect(dataset), total=len(dataset), unit="image"):
-        layers = _layers(args.layers, len(found.heatmaps))
-        figure = heatmap_figure(found, spec, classes, layers, args.opacity, args.colormap)
-        save_figure(figure, output / found.name)
-        for layer, index in itertools.product(layers, classes):
-            heatmap = enlarge(found.heatmaps[layer, index], *found.image.shape[:2])
-            painted = overlay(found.image, paint_heatmap(heatmap, args.colormap), args.opacity)
-            name = f"{found.name}_hbis{layer + 1}_{spec.classes[index].replace('/', '-')}.png"
-            write_image(output / "overlays" / name, painted)
-        with replacing(output / "heatmaps" / f"{found.name}.npz") as temporary:
-            np.savez_compressed(
-                temporary,
-                heatmaps=found.heatmaps[np.ix_(layers, classes)],
-                layers=np.add(layers, 1),
-                classes=[spec.classes[index] for index in classes],
-            )
+    inputs = [path for sample in dataset.samples for path in sample.files]
+    with staged_outputs(output, inputs) as aside:
+        for found in tqdm(trained.inspect(dataset), total=len(dataset), unit="image"):
+            layers = _layers(args.layers, len(found.heatmaps))
+            figure = heatmap_figure(found, spec, classes, layers, args.opacity, args.colormap)
+            save_figure(figure, aside / found.name)
+            for layer, index in itertools.product(layers, classes):
+                heatmap = enlarge(found.heatmaps[layer, index], *found.image.shape[:2])
+                painted = overlay(found.image, paint_heatmap(heatmap, args.colormap), args.opacity)
+                name = f"{found.name}_hbis{layer + 1}_{spec.classes[index].replace('/', '-')}.png"
+                write_image(aside / "overlays" / name, painted)
+            with replacing(aside / "heatmaps" / f"{found.name}.npz") as temporary:
+                np.savez_compressed(
+                    temporary,
+                    heatmaps=found.heatmaps[np.ix_(layers, classes)],
+                    layers=np.add(layers, 1),
+                    classes=[spec.classes[index] for index in classes],
+                )
     print(f"{len(dataset)} figures (PNG, PDF), overlays/ and heatmaps/ in {output}")
 
 

@@ -33,7 +33,7 @@ from network.datasets.catalog import (
 from network.datasets.colors import decode_colors
 from network.errors import ConfigError
 from network.files.images import write_image
-from network.files.writing import replacing
+from network.files.staging import staged_outputs
 from network.preparation.demo_scenes import (
     BUILDING,
     CAR,
@@ -56,16 +56,16 @@ WATER_ROUGHNESS = 1.3
 class DemoWriter:
     """Draws and writes the scenes of one data set and counts files and classes."""
 
-    def __init__(self, spec: DatasetSpec, output: Path, seed: int, size: tuple[int, int]) -> None:
+    def __init__(self, spec: DatasetSpec, folder: Path, seed: int, size: tuple[int, int]) -> None:
         """Keep what all scenes share.
 
         Args:
             spec: the data set's classes.
-            output: the folder to write to.
+            folder: to write to.
             seed: of the data set; each scene's own seed follows from it and the scene's name.
             size: height and width.
         """
-        self.spec, self.output, self.seed, self.size = spec, output, seed, size
+        self.spec, self.folder, self.seed, self.size = spec, folder, seed, size
         self.files: Counter[str] = Counter()
         self.pixels = np.zeros(spec.num_classes, np.int64)
 
@@ -85,8 +85,8 @@ class DemoWriter:
         return draw_scene(height, width, scene_seed)
 
     def write(self, path: str, image: np.ndarray) -> None:
-        """Write ``output/path`` whole or not at all; uint8 RGB [H, W, 3] or gray [H, W]."""
-        write_image(self.output / path, image)
+        """Write ``folder/path`` whole or not at all; uint8 RGB [H, W, 3] or gray [H, W]."""
+        write_image(self.folder / path, image)
         self.files[str(Path(path).parent)] += 1
 
     def count(self, indices: np.ndarray) -> None:
@@ -98,7 +98,7 @@ class DemoWriter:
         folders = [f"  {path}: {n} file{'s' * (n > 1)}" for path, n in self.files.items()]
         shares = 100 * self.pixels / max(int(self.pixels.sum()), 1)
         classes = (f"{c} {s:.1f} %" for c, s in zip(self.spec.classes, shares, strict=True))
-        return "\n".join([f"{self.output}:", *folders, "  classes: " + ", ".join(classes)])
+        return "\n".join([*folders, "  classes: " + ", ".join(classes)])
 
 
 def write_vaihingen(writer: DemoWriter, train: int, test: int) -> None:
@@ -152,9 +152,8 @@ def write_folder(writer: DemoWriter, images: int) -> None:
         "ignore_colors": [list(color) for color in spec.ignore_colors],
         "val": "*_val*",
     }
-    with replacing(writer.output / "dataset.yaml") as temporary:
-        text = yaml.safe_dump(settings, sort_keys=False, default_flow_style=None)
-        temporary.write_text(text, encoding="utf-8")
+    text = yaml.safe_dump(settings, sort_keys=False, default_flow_style=None)
+    (writer.folder / "dataset.yaml").write_text(text, encoding="utf-8")
     writer.files["dataset.yaml"] = 1
 
 
@@ -221,9 +220,10 @@ def main(argv: list[str] | None = None) -> None:
         if args.train_tiles is not None or args.test_tiles is not None:
             raise ConfigError(f"{args.layout} has no tiles: use --images")
         numbers = (_number("--images", args.images, 8, (2, MAX_IMAGES)),)
-    writer = DemoWriter(spec, args.output, args.seed, tuple(args.size))
-    write(writer, *numbers)
-    print(writer.summary())
+    with staged_outputs(args.output) as aside:
+        writer = DemoWriter(spec, aside, args.seed, tuple(args.size))
+        write(writer, *numbers)
+    print(f"{args.output}:\n{writer.summary()}")
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:

@@ -11,9 +11,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from network.cli import reports_faults
 from network.errors import ConfigError
 from network.evaluation.output_folder import REPORT
-from network.files.writing import replacing
+from network.files.staging import staged_outputs
 from network.report.contents import open_tested, read_results, report_contents
-from network.report.page import render_page
+from network.report.page import is_report, render_page
 
 
 @reports_faults
@@ -53,8 +53,10 @@ def main() -> None:
     contents = report_contents(args.results, results, trained, args.images, args.side)
     page = render_page(contents).encode()
     output = args.output or args.results / REPORT
-    with replacing(output) as temporary:
-        temporary.write_bytes(page)
+    within = output.parent.resolve() == args.results.resolve()
+    target = args.results if within else output
+    with staged_outputs(target, known=is_report, folder=output.parent) as aside:
+        (aside / output.name).write_bytes(page)
     print(f"{output} ({len(page) / 1e6:.1f} MB); {contents['previews']}")
 
 

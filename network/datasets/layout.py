@@ -37,6 +37,11 @@ class Sample(NamedTuple):
         masks = {"mask": self.mask, "eroded": self.eroded}
         return {kind: path for kind, path in masks.items() if path is not None}
 
+    @property
+    def files(self) -> list[Path]:
+        """The image and its masks."""
+        return [self.image, *self.masks.values()]
+
 
 Report = Callable[[DataError], None]
 """Takes a fault; raises it, or keeps it and lets the work go on."""

@@ -15,6 +15,7 @@ from network.datasets.layout import Sample, listed
 from network.errors import OutputError
 from network.evaluation.mask_writer import MASKS
 from network.files.images import image_size
+from network.files.outputs import refuse_to_replace
 from network.files.writing import replacing
 
 COMPLETE, INCOMPLETE = "submission.zip", "submission_incomplete.zip"
@@ -44,9 +45,11 @@ def write_submission(
         path of the zip.
 
     Raises:
-        OutputError: masks that are damaged, or a zip that cannot be written.
+        OutputError: masks that are damaged, or a zip that cannot be written, or would replace one
+            that is no such zip.
     """
     output = Path(output)
+    check_submission(output)
     for name in (COMPLETE, INCOMPLETE):
         (output / name).unlink(missing_ok=True)
     names = {_file_name(sample) for sample in samples}
@@ -78,6 +81,15 @@ def write_submission(
     return path
 
 
+def check_submission(output: str | Path) -> None:
+    """Refuse a folder with a zip of the same name that is not from ``write_submission``.
+
+    Raises:
+        OutputError: naming it.
+    """
+    refuse_to_replace([Path(output) / name for name in (COMPLETE, INCOMPLETE)], _is_submission)
+
+
 def submission_faults(path: str | Path, samples: Sequence[Sample]) -> list[str]:
     """Look a zip over: names, count, and type, size and values of every mask.
 
@@ -95,6 +107,14 @@ def submission_faults(path: str | Path, samples: Sequence[Sample]) -> list[str]:
             if fault:
                 faults.append(f"{name} {fault}")
     return faults
+
+
+def _is_submission(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return all(entry.date_time == _TIME for entry in archive.infolist())
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def _file_name(sample: Sample) -> str:

@@ -20,8 +20,8 @@ from network.evaluation.output_folder import RESULTS, SCENES, check_output, repl
 from network.evaluation.results import notes, recorded_scores, recorded_splits
 from network.experiment import Experiment
 from network.experiment.provenance import provenance
+from network.files.hashing import file_hash
 from network.files.writing import write_json
-from network.inference.checkpoint_files import file_hash
 from network.inference.predictor import Predictor
 from network.inference.trained_network import Trained
 from network.metrics import Scores, count_pixels, score_table
@@ -105,6 +105,8 @@ def test(
     dataset = trained.dataset(split)
     samples = dataset.samples
     experiment.check(layout, samples)
+    inputs = [path for sample in samples for path in sample.files]
+    check_output(output, inputs)
     unit = "patches" if layout.patches(split) else "images"
     tiles = _scenes(layout, split) if scenes else []
     splits = recorded_splits(layout, split, samples, trained.stored.get("protocol"))
@@ -114,7 +116,7 @@ def test(
     names = [tta, "none"] if compare_tta else [tta]
     predictors = {name: trained.predictor(name) for name in names}
     batches = tqdm(trained.batches(dataset), desc="testing", unit="batch")
-    with replaced_outputs(output) as aside:
+    with replaced_outputs(output, inputs) as aside:
         with MaskWriter(aside, spec, rgb) as writer:
             counts = score(predictors, batches, spec, writer, unit)
         if tiles:

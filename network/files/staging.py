@@ -5,32 +5,36 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from network.errors import ConfigError, OutputError, UserError
+from network.files.outputs import Known, Place, nothing, publish
 
 
 @contextmanager
 def staged(
     folders: Sequence[Path],
-    is_stale: Callable[[Path], bool] = lambda path: False,
+    is_stale: Known = nothing,
     sources: Sequence[Path] = (),
+    known: Known = nothing,
 ) -> Iterator[list[Path]]:
     """Folders to write to instead of ``folders``; their files take their places at the end.
 
     A fault or an interruption in the block leaves the folders as they were; what a killed run left
-    aside is removed by the next one. Runs at the same time do not meet.
+    aside is removed by the next one. Runs at the same time do not meet. Nothing is replaced or
+    removed that no run wrote.
 
     Args:
         folders: where the files belong.
         is_stale: earlier files there to remove, unless they are replaced.
         sources: folders that are read from.
+        known: files that an earlier version wrote, see ``network.files.outputs.publish``.
 
     Raises:
         ConfigError: a folder that is read from would be written to.
-        OutputError: folders that cannot be written.
+        OutputError: folders that cannot be written, or files that would be replaced.
     """
     targets = [folder.resolve() for folder in folders]
     read = {folder.resolve() for folder in sources}
@@ -39,8 +43,41 @@ def staged(
             raise ConfigError(f"{folder} is read from; write to another folder")
     with beside(targets) as aside:
         yield aside
-        for source, target in dict(zip(aside, targets, strict=True)).items():
-            _publish(source, target, is_stale)
+        places = dict(zip(aside, folders, strict=True))
+        there = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
+        publish(
+            [Place(source, folder, folder) for source, folder in places.items()],
+            [path for path in there if is_stale(path)],
+            known,
+        )
+
+
+@contextmanager
+def staged_outputs(
+    target: Path,
+    inputs: Sequence[Path] = (),
+    known: Known = nothing,
+    folder: Path | None = None,
+) -> Iterator[Path]:
+    """A folder for the outputs of a tool, which take their places when the block ends.
+
+    A fault or an interruption leaves things as they were.
+
+    Args:
+        target: the folder that they belong to.
+        inputs: files that are read from.
+        known: files that an earlier version wrote, see ``network.files.outputs.publish``.
+        folder: of the outputs, where ``target`` is a file or the beginning of their names.
+
+    Raises:
+        OutputError: something cannot be written, or a file would be replaced that no run wrote.
+    """
+    folder = folder or target
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"cannot write {target}: {folder} is a file")
+    with beside([folder.resolve() / target.resolve().name]) as (aside,):
+        yield aside
+        publish([Place(aside, folder, target)], known=known, inputs=inputs)
 
 
 @contextmanager
@@ -85,13 +122,3 @@ def _is_running(process: int) -> bool:
     except PermissionError:
         return True
     return process != os.getpid()
-
-
-def _publish(source: Path, target: Path, is_stale: Callable[[Path], bool]) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    new = {path.name for path in source.iterdir()}
-    for path in target.iterdir():
-        if path.name not in new and is_stale(path):
-            path.unlink()
-    for name in sorted(new):
-        (source / name).replace(target / name)

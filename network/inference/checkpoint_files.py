@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -197,12 +196,3 @@ def load_network(
     load_weights(net, checkpoint, path)
     said = {name: checkpoint[name] for name in SAID if name in checkpoint}
     return net.eval(), said | {"notes": notes}, experiment
-
-
-def file_hash(path: str | Path) -> str:
-    """SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

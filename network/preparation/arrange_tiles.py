@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 from collections import Counter
@@ -10,6 +11,7 @@ from pathlib import Path
 from network.datasets.isprs import IsprsDataset
 from network.errors import DataError, OutputError
 from network.files.images import list_images
+from network.files.outputs import refuse_to_replace
 
 
 def arrange_tiles(
@@ -31,14 +33,14 @@ def arrange_tiles(
     Raises:
         MissingDataError: a source that is not there, or holds no image.
         DataError: a source without any file of the dataset.
-        OutputError: files that cannot be written.
+        OutputError: files that cannot be written, or others of their names.
     """
     suffixes = {
         "images": dataset.FILES.image_suffixes,
         "masks": (dataset.FILES.mask_suffix,),
         "masks_eroded": (dataset.FILES.eroded_suffix,),
     }
-    placed = Counter()
+    targets: dict[Path, Path] = {}
     listed = {kind: list_images(source) for kind, source in sources.items()}
     for kind, source in sources.items():
         found = 0
@@ -46,15 +48,20 @@ def arrange_tiles(
             area = _area(dataset, path.stem, suffixes[kind])
             if area is None or (area, kind) == ("train", "masks_eroded"):
                 continue
-            _place(path, output / f"{area}_{kind}" / path.name)
-            placed[f"{area}_{kind}"] += 1
+            targets[output / f"{area}_{kind}" / path.name] = path
             found += 1
         if not found:
             names = " or ".join(
                 f"{dataset.FILES.prefix}ID{suffix}.tif" for suffix in suffixes[kind]
             )
             raise DataError(f"{source} has no {kind.replace('_', ' ')} named {names}")
-    return dict(placed)
+    refuse_to_replace(
+        targets,
+        known=lambda target: target.is_file() and filecmp.cmp(target, targets[target], False),
+    )
+    for target, path in targets.items():
+        _place(path, target)
+    return dict(Counter(target.parent.name for target in targets))
 
 
 def _area(dataset: type[IsprsDataset], stem: str, suffixes: tuple[str, ...]) -> str | None:

@@ -64,7 +64,7 @@ def convert_labels(mask_folder: Path, output: Path, processes: int) -> Sequence[
         MissingDataError: no masks.
         ConfigError: masks would be written among those that are read.
         DataError: see ``LabelConversion.convert``; or a folder of converted masks.
-        OutputError: folders that cannot be written.
+        OutputError: folders that cannot be written, or files in them that no run wrote.
     """
     paths = list_images(mask_folder)
     if "_convert" in mask_folder.resolve().name:
@@ -73,7 +73,12 @@ def convert_labels(mask_folder: Path, output: Path, processes: int) -> Sequence[
             "published (masks_png)"
         )
     folders = (output, output.with_name(f"{output.name}_rgb"))
-    with staged(folders, sources=[mask_folder]) as aside:
+
+    def known(path: Path) -> bool:
+        index = output / path.name
+        return index.is_file() and png_comment(index) == CONVERTED
+
+    with staged(folders, sources=[mask_folder], known=known) as aside:
         convert = LabelConversion(*aside).convert
         shares = in_processes(convert, paths, processes, "converting", "mask")
         for path, unknown in zip(paths, shares, strict=True):

@@ -16,7 +16,7 @@ from network.datasets.colors import decode_colors, encode_colors
 from network.datasets.dataset import Pair
 from network.datasets.labels import ignore_unknown
 from network.datasets.layout import Sample
-from network.datasets.patch_record import Cut, read_record, write_record
+from network.datasets.patch_record import PATCH_RECORD, Cut, read_record, write_record
 from network.errors import ConfigError, DataError
 from network.files.images import read_rgb, write_image
 from network.files.parallel import in_processes
@@ -105,7 +105,7 @@ def split_tiles(tiles: Sequence[Sample], how: PatchSplit, processes: int) -> int
     Raises:
         ConfigError: sizes that leave gaps, or patches that would go among the tiles.
         DataError: naming every tile that is refused; see ``PatchSplit.split``.
-        OutputError: folders that cannot be written.
+        OutputError: folders that cannot be written, or files in them that no run wrote.
     """
     if how.size < MIN_SIZE or not 1 <= how.stride <= how.size or not 0 < how.scale <= 16:
         raise ConfigError(
@@ -117,8 +117,13 @@ def split_tiles(tiles: Sequence[Sample], how: PatchSplit, processes: int) -> int
     sources = list({path.parent for tile in tiles for path in (tile.image, tile.mask)})
     names = {tile.name for tile in tiles}
     cuts = read_record(how.mask_folder)
+    earlier = set(cuts)
     count, faults = 0, []
-    with staged(folders, lambda path: path.stem.rsplit("_", 2)[0] in names, sources) as aside:
+
+    def known(path: Path) -> bool:
+        return path.name == PATCH_RECORD or _tile(path) in earlier
+
+    with staged(folders, lambda path: _tile(path) in names, sources, known) as aside:
         writer = replace(how, image_folder=aside[0], mask_folder=aside[1])
         found = in_processes(writer.split, tiles, processes, "splitting", "tile")
         for tile, done in zip(tiles, found, strict=True):
@@ -136,6 +141,10 @@ def split_tiles(tiles: Sequence[Sample], how: PatchSplit, processes: int) -> int
             )
         write_record(aside[1], cuts)
     return count
+
+
+def _tile(patch: Path) -> str:
+    return patch.stem.rsplit("_", 2)[0]
 
 
 def _cut(array: np.ndarray, window: Window, **padding) -> np.ndarray:

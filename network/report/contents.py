@@ -19,8 +19,8 @@ from network.evaluation.results import notes
 from network.evaluation.test import MASK_KINDS
 from network.experiment import Experiment
 from network.figures.painting import color_table
+from network.files.hashing import file_hash
 from network.files.images import read_indices
-from network.inference.checkpoint_files import file_hash
 from network.inference.inspection import Inspection, select
 from network.inference.trained_network import Trained
 from network.report.previews import choose, preview

@@ -33,5 +33,11 @@ def render_page(contents: dict[str, Any]) -> str:
     return _PLACES.sub(lambda place: parts[place[1]], _read("page.html"))
 
 
+def is_report(path: Path) -> bool:
+    """Whether a file is such a page."""
+    with path.open("rb") as file:
+        return b"<title>Test report</title>" in file.read(4096)
+
+
 def _read(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import torch
 from tqdm import tqdm
 
-from network.datasets.colors import decode_colors
 from network.datasets.layout import listed
-from network.errors import ConfigError, DataError, MissingDataError
-from network.files.images import list_images, write_image
+from network.errors import ConfigError, DataError, MissingDataError, OutputError
+from network.files.hashing import file_hash
+from network.files.images import list_images
 from network.files.writing import replacing
-from network.inference.checkpoint_files import file_hash
 from network.inference.predictor import Predictor
 from network.inference.trained_network import Trained
 from network.models.geometry import stride_of
 from network.scenes.blending import tile
+from network.scenes.map_files import MapWriter, map_files
 from network.scenes.options import SceneOptions
-from network.scenes.polygons import write_polygons
 from network.scenes.prediction import predict_scene
 from network.scenes.prediction_record import PREDICTIONS, PredictionRecord
-from network.scenes.raster_writer import RasterWriter
-from network.scenes.rasters import NODATA, Raster, bounded_cache
+from network.scenes.rasters import Raster, bounded_cache
+
+_OF_THE_DEVICE = (torch.OutOfMemoryError, torch.AcceleratorError)
 
 
 def predict_files(
@@ -56,26 +57,29 @@ def predict_files(
         1, 1, options.window, options.overlap, stride_of(trained.net)
     )  # refuses what is out of range
     paths = list_inputs(inputs)
+    for folder in map(Path, inputs):
+        if folder.is_dir() and folder.resolve() == output.resolve():
+            raise ConfigError(f"{output} is read from; write to another folder")
     predictor = trained.predictor(options.tta)
     record = PredictionRecord(output / PREDICTIONS, _settings(trained, options))
+    todo = [path for path in paths if not record.is_finished(path)]
+    record.check({path: [*map_files(path, output, options).values()] for path in todo}, paths)
     record.save()
     faults = []
     for number, path in enumerate(paths, 1):
-        if record.is_finished(path):
+        if path not in todo:
             print(f"{path}: finished before")
             continue
+        title = f"{number}/{len(paths)} {path.name}"
         try:
             with bounded_cache():
-                written = _predict_file(
-                    trained, predictor, path, output, options, f"{number}/{len(paths)} {path.name}"
-                )
-        except DataError as fault:
+                _predict_file(trained, predictor, path, output, options, record, title)
+        except Exception as error:
+            fault = _fault_of_file(path, error)
             if len(paths) == 1:
-                raise
+                raise fault from error
             faults.append(path)
             print(f"error: {fault}", file=sys.stderr)
-            continue
-        record.add(path, written)
     if faults:
         raise DataError(
             f"{len(faults)} of {len(paths)} images could not be predicted: {listed(faults)}"
@@ -113,69 +117,49 @@ def _predict_file(
     path: Path,
     output: Path,
     options: SceneOptions,
+    record: PredictionRecord,
     title: str,
-) -> list[Path]:
+) -> None:
     spec = trained.spec
-    with ExitStack() as stack:
-        raster = stack.enter_context(
+    with ExitStack() as places:
+        raster = places.enter_context(
             Raster(path, len(spec.mean), options.bands, options.value_range)
         )
         tiling = tile(
             raster.height, raster.width, options.window, options.overlap, stride_of(trained.net)
         )
-        suffix = ".tif" if raster.has_georeference else ".png"
-        whole = None
-        if suffix == ".png" or options.polygons:
-            whole = np.full((raster.height, raster.width), NODATA, np.uint8)
-        written, writers = [], {}
+        files = map_files(path, output, options)
+        aside = {kind: places.enter_context(replacing(file)) for kind, file in files.items()}
+        with MapWriter(aside, raster, spec, options.min_area) as writer:
+            scene = places.enter_context(closing(predict_scene(raster, trained, predictor, tiling)))
+            for region in tqdm(_named(path, scene), total=tiling.count, desc=title, unit="window"):
+                writer.write(*region)
+        record.begin(path, {file: aside[kind] for kind, file in files.items()})
+    record.finish(path, files.values())
 
-        def opened(file: Path, **settings: Any) -> RasterWriter:
-            written.append(file)
-            temporary = stack.enter_context(replacing(file))
-            return stack.enter_context(RasterWriter(temporary, raster, **settings))
 
-        if suffix == ".tif":
-            writers["classes"] = opened(output / f"{path.stem}.tif")
-            writers["classes"].name_classes(spec)
-            if options.rgb:
-                writers["rgb"] = opened(output / "rgb" / f"{path.stem}.tif", count=3, nodata=None)
-        if options.probabilities:
-            writers["probabilities"] = opened(
-                output / "probabilities" / f"{path.stem}.tif",
-                count=spec.num_classes,
-                dtype="float32",
-                nodata=float("nan"),
-            )
-            writers["probabilities"].name_bands(spec.classes)
-        scene = predict_scene(raster, trained, predictor, tiling)
-        for rows, cols, classes, probabilities in tqdm(
-            scene, total=tiling.count, desc=title, unit="window"
-        ):
-            if whole is not None:
-                whole[rows, cols] = classes
-            if "classes" in writers:
-                writers["classes"].write(classes, rows, cols)
-            if "rgb" in writers:
-                colors = _colors(classes, spec).transpose(2, 0, 1)
-                writers["rgb"].write(colors, rows, cols)
-            if "probabilities" in writers:
-                values = probabilities.cpu().numpy()
-                values[:, classes == NODATA] = np.nan
-                writers["probabilities"].write(values, rows, cols)
-        if suffix == ".png":
-            written.append(output / f"{path.stem}.png")
-            write_image(written[-1], whole)
-            if options.rgb:
-                written.append(output / "rgb" / f"{path.stem}.png")
-                write_image(written[-1], _colors(whole, spec))
-        if options.polygons:
-            written.append(output / "polygons" / f"{path.stem}.geojson")
-            with replacing(written[-1]) as temporary:
-                source = raster.source
-                write_polygons(
-                    temporary, whole, spec, source.transform, source.crs, options.min_area
-                )
-    return written
+def _named(path: Path, regions: Iterator[tuple]) -> Iterator[tuple]:
+    try:
+        yield from regions
+    except Exception as error:
+        raise _fault_of_file(path, error) from error
+
+
+def _fault_of_file(path: Path, error: Exception) -> DataError:
+    """What is wrong with one file; what will be wrong with the others too is raised.
+
+    Raises:
+        Exception: the output cannot be written, or the device is out of memory or out of order.
+    """
+    if isinstance(error, DataError):
+        return error
+    if isinstance(error, (OutputError, *_OF_THE_DEVICE)) or _is_full(error):
+        raise error
+    return DataError(f"{path}: {type(error).__name__}: {' '.join(str(error).split())}".rstrip(": "))
+
+
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def _settings(trained: Trained, options: SceneOptions) -> dict[str, Any]:
@@ -184,8 +168,3 @@ def _settings(trained: Trained, options: SceneOptions) -> dict[str, Any]:
         "net": trained.experiment.settings()["net"],
         "precision": trained.precision,
     }
-
-
-def _colors(classes: np.ndarray, spec: Any) -> np.ndarray:
-    known = np.where(classes == NODATA, spec.ignore_index, classes)
-    return decode_colors(known, spec)

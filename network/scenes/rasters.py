@@ -100,8 +100,7 @@ class Raster:
     @property
     def has_georeference(self) -> bool:
         """Whether it has a place on the ground, or is a TIFF, whose output is one too."""
-        placed = self.source.crs is not None or not self.source.transform.is_identity
-        return placed or self.source.driver == "GTiff"
+        return has_georeference(self.source)
 
     def read(self, top: int, left: int, height: int, width: int) -> Part:
         """A window; what reaches over the lower and the right edge is mirrored and holds no data.
@@ -186,6 +185,12 @@ class Raster:
         sample = self.file.read(self.bands, shape=shape)
         valid = self._valid(sample, out_shape=shape)
         return [_percentiles(band[valid & np.isfinite(band)]) for band in sample]
+
+
+def has_georeference(source: rasterio.DatasetReader) -> bool:
+    """Whether an image has a place on the ground, or is a TIFF."""
+    placed = source.crs is not None or not source.transform.is_identity
+    return placed or source.driver == "GTiff"
 
 
 def _percentiles(values: np.ndarray) -> tuple[float, float]:

@@ -1,0 +1,123 @@
+"""Which files are written of an image, and writing them while it is predicted."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import torch
+from rasterio.errors import RasterioError
+
+from network.datasets.catalog import DatasetSpec
+from network.datasets.colors import decode_colors
+from network.files.images import write_image
+from network.scenes.options import SceneOptions
+from network.scenes.polygons import write_polygons
+from network.scenes.raster_writer import RasterWriter
+from network.scenes.rasters import NODATA, Raster, bounded_cache, has_georeference
+
+CLASSES, COLORS, PROBABILITIES, POLYGONS = "", "rgb", "probabilities", "polygons"
+"""Folders of the outputs, below the one that is named."""
+
+
+def map_files(image: Path, output: Path, options: SceneOptions) -> dict[str, Path]:
+    """The files that are written of an image by kind; none if it cannot be opened."""
+    try:
+        with bounded_cache(), rasterio.open(image) as source:
+            suffix = ".tif" if has_georeference(source) else ".png"
+    except RasterioError:
+        return {}
+    kinds = {
+        CLASSES: suffix,
+        COLORS: suffix if options.rgb else None,
+        PROBABILITIES: ".tif" if options.probabilities else None,
+        POLYGONS: ".geojson" if options.polygons else None,
+    }
+    return {
+        kind: output / kind / f"{image.stem}{ending}"
+        for kind, ending in kinds.items()
+        if ending is not None
+    }
+
+
+class MapWriter:
+    """Writes the maps of one image, a region at a time.
+
+    Args:
+        files: path of each kind, as ``map_files`` names them.
+        raster: the image.
+        spec: classes and colors.
+        min_area: of polygons.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+
+    def __init__(
+        self, files: dict[str, Path], raster: Raster, spec: DatasetSpec, min_area: float
+    ) -> None:
+        self.files = files
+        self.raster = raster
+        self.spec = spec
+        self.min_area = min_area
+        self.stack = ExitStack()
+        self.whole = None
+        if POLYGONS in files or files[CLASSES].suffix == ".png":
+            self.whole = np.full((raster.height, raster.width), NODATA, np.uint8)
+        self.classes = self._raster(CLASSES)
+        self.colors = self._raster(COLORS, count=3, nodata=None)
+        self.probabilities = self._raster(
+            PROBABILITIES, count=spec.num_classes, dtype="float32", nodata=float("nan")
+        )
+        if self.classes:
+            self.classes.name_classes(spec)
+        if self.probabilities:
+            self.probabilities.name_bands(spec.classes)
+
+    def __enter__(self) -> MapWriter:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if error[0] is None:
+            self._finish()
+        self.stack.__exit__(*error)
+
+    def write(
+        self, rows: slice, cols: slice, classes: np.ndarray, probabilities: torch.Tensor
+    ) -> None:
+        """Write a region: classes uint8 [h, w], probabilities float32 [N, h, w]."""
+        if self.whole is not None:
+            self.whole[rows, cols] = classes
+        if self.classes:
+            self.classes.write(classes, rows, cols)
+        if self.colors:
+            self.colors.write(_colors(classes, self.spec).transpose(2, 0, 1), rows, cols)
+        if self.probabilities:
+            values = probabilities.cpu().numpy()
+            values[:, classes == NODATA] = np.nan
+            self.probabilities.write(values, rows, cols)
+
+    def _finish(self) -> None:
+        if not self.classes:
+            write_image(self.files[CLASSES], self.whole)
+            if COLORS in self.files:
+                write_image(self.files[COLORS], _colors(self.whole, self.spec))
+        if POLYGONS in self.files:
+            source = self.raster.source
+            write_polygons(
+                *(self.files[POLYGONS], self.whole, self.spec, source.transform, source.crs),
+                self.min_area,
+            )
+
+    def _raster(self, kind: str, **settings: Any) -> RasterWriter | None:
+        path = self.files.get(kind)
+        if path is None or path.suffix != ".tif":
+            return None
+        return self.stack.enter_context(RasterWriter(path, self.raster, **settings))
+
+
+def _colors(classes: np.ndarray, spec: DatasetSpec) -> np.ndarray:
+    return decode_colors(np.where(classes == NODATA, spec.ignore_index, classes), spec)
