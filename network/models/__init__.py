@@ -1,5 +1,9 @@
-"""Networks: tensors in, ``BiCoROutput`` out."""
+"""Networks: image in, ``Output`` out."""
 
 from network.models.bicor import BiCoR, BiCoROutput
+from network.models.d2ls import D2LS
+from network.models.output import SegmentationOutput
+from network.models.smp_net import SmpNet
+from network.models.unetformer import UNetFormer
 
-__all__ = ["BiCoR", "BiCoROutput"]
+__all__ = ["D2LS", "BiCoR", "BiCoROutput", "SegmentationOutput", "SmpNet", "UNetFormer"]

@@ -1,61 +1,138 @@
-"""The encoder: a timm feature pyramid fused to one map at stride 4."""
+"""The encoder: levels of a timm network, fused to one map at stride 4."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
-import timm
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from network.errors import ConfigError, UserError, WeightsError
-from network.models.geometry import STRIDES
-
-MAX_FOREIGN_SHARE = 0.1
+from network.errors import ConfigError
+from network.models.simple_pyramid import FACTORS, SimplePyramid, resized
+from network.models.timm_features import create_features
 
 
 class Backbone(nn.Module):
-    """Any timm network with a feature pyramid, reduced to its levels at strides 4, 8, 16 and 32.
+    """Any timm network that keeps a spatial map, as levels from fine to coarse.
+
+    A pyramid gives its last map at each stride from 4 up, the coarsest four of them. A network of
+    one stride, as a plain vision transformer, gives four of its blocks, made a pyramid
+    (``SimplePyramid``). What the network asks of the size of its image is found by trying it:
+    multiples of its coarsest stride from some least size up, or one fixed size. In the latter case
+    it sees the image in tiles of that size, whose maps are put together. A map of another size than
+    its stride says is interpolated.
 
     Args:
         name: timm model name.
         pretrained: ``False``; ``True`` for the weights on timm's hub; or the path of a local file
             (.pth, .pt, .bin, .safetensors) with weights of the same network.
         in_chans: bands of the input.
+        options: further arguments of the timm network, as ``{"img_size": 256}``.
+        checkpointing: compute activations again in the backward pass instead of keeping them.
 
-    Shapes: [B, in_chans, H, W], H and W divisible by 32 -> four maps [B, channels[i], H/s, W/s]
-    for the strides s in ``STRIDES``.
+    Attributes:
+        channels, strides: of the levels.
+        multiple: divisor of height and width of the images that it takes.
+        least: smallest height and width.
+        tile: side of the tiles of a network of fixed size, else None.
+
+    Shapes: [B, in_chans, H, W], H and W divisible by ``multiple`` -> maps
+    [B, channels[i], ceil(H / s_i), ceil(W / s_i)] for the strides s_i.
 
     Raises:
-        ConfigError: unknown name, or a network without the four strides.
+        ConfigError: unknown name, or a network without such maps.
         WeightsError: the weights cannot be fetched, read, or belong to another network.
     """
 
-    def __init__(self, name: str, pretrained: bool | str | Path = False, in_chans: int = 3) -> None:
+    def __init__(
+        self,
+        name: str,
+        pretrained: bool | str | Path = False,
+        in_chans: int = 3,
+        options: Mapping[str, Any] | None = None,
+        checkpointing: bool = False,
+    ) -> None:
         super().__init__()
-        self.net = _create_pyramid(name, pretrained, in_chans)
-        strides = self.net.feature_info.reduction()
-        missing = [stride for stride in STRIDES if stride not in strides]
-        if missing:
-            raise ConfigError(
-                f"backbone {name!r} has features at strides {strides}, but BiCoR needs "
-                f"{list(STRIDES)}; choose a pyramid such as convnext_tiny, resnet50, "
-                f"efficientnet_b3 or swin_tiny_patch4_window7_224"
-            )
-        last = {stride: index for index, stride in enumerate(strides)}
-        self._levels = [last[stride] for stride in STRIDES]
-        channels = self.net.feature_info.channels()
-        self.channels = [channels[level] for level in self._levels]
+        self.net = create_features(name, pretrained, in_chans, options or {})
         self._channels_last = str(getattr(self.net, "output_fmt", "NCHW")).endswith("NHWC")
+        strides = self.net.feature_info.reduction()
+        if len(set(strides)) == 1 and hasattr(self.net, "out_indices"):
+            blocks = len(self.net.model.feature_info)
+            self.net.out_indices = _evenly(blocks)
+            strides = strides[:1] * len(self.net.out_indices)
+        is_plain = len(set(strides)) == 1
+        self._levels = [*range(len(strides))][-4:] if is_plain else _coarsest(strides)
+        taken = [strides[level] for level in self._levels]
+        coarsest = max(taken)
+        # Half of a patch of 14 is still divisible by the stride of 4 that all is brought to.
+        self.multiple = math.lcm(4, coarsest)
+        self.least, self.tile = self.multiple, None
+        channels = self._find_sizes(name, in_chans)
+        if self.tile is not None:
+            self.multiple = self.least = self.tile
+        self.pyramid = SimplePyramid(channels) if is_plain else None
+        self.channels = self.pyramid.channels if is_plain else channels
+        self.strides = [coarsest * factor for factor in FACTORS] if is_plain else taken
+        if checkpointing:
+            getattr(self.net, "model", self.net).set_grad_checkpointing(True)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Return the four maps, finest first."""
+        """Return the maps, finest first."""
+        height, width = x.shape[-2:]
+        if self.tile is None:
+            maps = self._maps(x)
+        else:
+            rows, cols = height // self.tile, width // self.tile
+            maps = [_joined(m, rows, cols) for m in self._maps(_tiles(x, rows, cols))]
+        if self.pyramid is not None:
+            maps = self.pyramid(maps)
+        return [
+            resized(level, (math.ceil(height / stride), math.ceil(width / stride)))
+            for level, stride in zip(maps, self.strides, strict=True)
+        ]
+
+    def _maps(self, x: Tensor) -> list[Tensor]:
         features = self.net(x)
         maps = [features[level] for level in self._levels]
         return [m.permute(0, 3, 1, 2) for m in maps] if self._channels_last else maps
+
+    @torch.no_grad()
+    def _find_sizes(self, name: str, in_chans: int) -> list[int]:
+        """Set ``least`` or ``tile`` to what the network takes.
+
+        Returns:
+            channels of the levels taken.
+        """
+        was_training = self.net.training
+        self.net.eval()
+        fault = None
+        side = self.multiple
+        try:
+            for least in (side, 2 * side, 4 * side):
+                try:
+                    self._maps(torch.zeros(1, in_chans, least, 2 * least))
+                    maps = self._maps(torch.zeros(1, in_chans, 3 * least, 5 * least))
+                except Exception as error:  # whatever a network says of a size it does not take
+                    fault = error
+                else:
+                    self.least = least
+                    return [m.shape[1] for m in maps]
+            size = _own_size(self.net)
+            maps = self._maps(torch.zeros(1, in_chans, size, size))
+            self.tile = size
+            return [m.shape[1] for m in maps]
+        except Exception as error:
+            raise ConfigError(
+                f"backbone {name!r} takes neither images of any size ({_line(fault)}) nor of its "
+                f"own ({_line(error)}); if it has an image size, say it by "
+                'net.backbone_options={"img_size": 256}'
+            ) from error
+        finally:
+            self.net.train(was_training)
 
 
 class PyramidFusion(nn.Module):
@@ -65,7 +142,7 @@ class PyramidFusion(nn.Module):
     commutes with bilinear interpolation. So each level meets its composed weight at its own
     resolution, and the results are added: nothing of 4C channels is ever built.
 
-    Shapes: maps [B, channels[i], h/2^i, w/2^i] -> [B, C, h, w].
+    Shapes: maps [B, channels[i], h_i, w_i] of any sizes -> [B, C, h, w].
     """
 
     def __init__(self, channels: list[int], embed_dim: int) -> None:
@@ -73,18 +150,16 @@ class PyramidFusion(nn.Module):
         self.projections = nn.ModuleList(nn.Conv2d(c, embed_dim, 1) for c in channels)
         self.mix = nn.Conv2d(len(channels) * embed_dim, embed_dim, 1, bias=False)
 
-    def forward(self, maps: list[Tensor]) -> Tensor:
-        """Fuse the levels, finest first, to one map at the resolution of the finest."""
+    def forward(self, maps: list[Tensor], size: tuple[int, int]) -> Tensor:
+        """Fuse the levels, finest first, to one map of height and width ``size``."""
         mixers = self.mix.weight.flatten(1).chunk(len(maps), dim=1)
-        size = maps[0].shape[-2:]
         fused = None
         for level, projection, mixer in zip(maps, self.projections, reversed(mixers), strict=True):
             with torch.autocast(level.device.type, enabled=False):
                 weight = mixer @ projection.weight.flatten(1)
                 bias = mixer @ projection.bias
             level = F.conv2d(level, weight[:, :, None, None], bias)
-            if fused is not None:
-                level = F.interpolate(level, size=size, mode="bilinear", align_corners=False)
+            level = resized(level, size)
             fused = level if fused is None else fused + level
         return fused
 
@@ -92,84 +167,65 @@ class PyramidFusion(nn.Module):
 class Encoder(nn.Module):
     """Backbone and fusion: image -> F_0 at stride 4.
 
-    Shapes: [B, in_chans, H, W], H and W divisible by 32 -> [B, C, H/4, W/4].
+    Shapes: [B, in_chans, H, W], H and W divisible by ``backbone.multiple`` -> [B, C, H/4, W/4].
     """
 
     def __init__(
-        self, backbone: str, embed_dim: int, pretrained: bool | str | Path, in_chans: int
+        self,
+        backbone: str,
+        embed_dim: int,
+        pretrained: bool | str | Path,
+        in_chans: int,
+        options: Mapping[str, Any] | None = None,
+        checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        self.backbone = Backbone(backbone, pretrained, in_chans)
+        self.backbone = Backbone(backbone, pretrained, in_chans, options, checkpointing)
         self.fusion = PyramidFusion(self.backbone.channels, embed_dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """Encode an image."""
-        return self.fusion(self.backbone(x))
+        return self.fuse(self.backbone(x), x.shape[-2:])
+
+    def fuse(self, maps: list[Tensor], size: tuple[int, int]) -> Tensor:
+        """F_0 of the levels of an image of that height and width."""
+        return self.fusion(maps, (size[0] // 4, size[1] // 4))
 
 
-def _create_pyramid(name: str, pretrained: bool | str | Path, in_chans: int) -> nn.Module:
-    if not timm.is_model(name):
-        near = timm.list_models(f"*{name.split('_')[0]}*")[:5]
-        hint = f"; near names: {', '.join(near)}" if near else ""
-        raise ConfigError(
-            f"timm has no backbone {name!r}{hint} (all of them: timm.list_models()). "
-            "A weights tag such as '.fb_in22k' follows the name after a dot"
-        )
-    options = {"features_only": True, "in_chans": in_chans, "pretrained": bool(pretrained)}
-    if not isinstance(pretrained, bool):
-        path = Path(pretrained)
-        if not path.is_file():
-            raise WeightsError(f"no file with pretrained weights at {path}")
-        options["pretrained_cfg_overlay"] = {"file": str(path), "custom_load": False}
-    try:
-        if not isinstance(pretrained, bool):
-            # First of all, for timm itself reads a file so only since a later version than 1.0.15.
-            stored = timm.models.load_state_dict(str(path), weights_only=True)
-            _check_weights(name, options, stored)
-        try:
-            # Networks with a fixed image size (swin) take any size with this; others lack it.
-            return timm.create_model(name, strict_img_size=False, **options)
-        except TypeError:
-            return timm.create_model(name, **options)
-    except Exception as error:  # timm, torch and the hub raise whatever they like here
-        raise _explained(error, name, pretrained) from error
+def _coarsest(strides: list[int]) -> list[int]:
+    """The last level at each stride from 4 up, of the coarsest four; else at any stride."""
+    last = {stride: level for level, stride in enumerate(strides)}
+    kept = sorted(stride for stride in last if stride >= 4) or sorted(last)
+    return [last[stride] for stride in kept[-4:]]
 
 
-def _check_weights(name: str, options: dict[str, Any], stored: dict[str, Tensor]) -> None:
-    """Refuse weights of another network, of which timm would load whatever happens to fit.
-
-    Raises:
-        ValueError: more than a tenth of the network is not in the file, or the other way round.
-    """
-    whole = timm.create_model(name, num_classes=0, **options | {"features_only": False})
-    classifier = whole.pretrained_cfg.get("classifier") or ()
-    names = (classifier,) if isinstance(classifier, str) else tuple(classifier)
-    body = [v for k, v in stored.items() if not k.startswith(names)] if names else stored.values()
-    for tensors, others in (
-        (whole.state_dict().values(), body),
-        (body, whole.state_dict().values()),
-    ):
-        known = {_fingerprint(tensor) for tensor in others}
-        strange = sum(t.numel() for t in tensors if _fingerprint(t) not in known)
-        share = strange / max(1, sum(t.numel() for t in tensors))
-        if share > MAX_FOREIGN_SHARE:
-            raise ValueError(f"{share:.0%} of the values differ between the two")
+def _evenly(blocks: int) -> list[int]:
+    """Four of the blocks, a quarter of the network apart."""
+    return sorted({max(0, round(blocks * quarter / 4) - 1) for quarter in (1, 2, 3, 4)})
 
 
-def _fingerprint(tensor: Tensor) -> tuple[int, float]:
-    return tensor.numel(), tensor.double().sum().item()
+def _tiles(x: Tensor, rows: int, cols: int) -> Tensor:
+    """Cut [B, C, rows * h, cols * w] into [B * rows * cols, C, h, w]."""
+    tiles = x.unflatten(3, (cols, -1)).unflatten(2, (rows, -1))
+    return tiles.permute(0, 2, 4, 1, 3, 5).flatten(0, 2)
 
 
-def _explained(error: Exception, name: str, pretrained: bool | str | Path) -> UserError:
-    reason = (str(error) or type(error).__name__).splitlines()[0]
-    if pretrained is True:
-        return WeightsError(
-            f"the pretrained weights of {name!r} could not be fetched from timm's hub ({reason}). "
-            "Two other ways: net.pretrained=PATH takes a file with these weights that you "
-            "downloaded elsewhere; net.pretrained=False starts from random weights"
-        )
-    if pretrained:
-        if isinstance(error, UnpicklingError) or isinstance(error.__cause__, UnpicklingError):
-            reason = "damaged, or more than tensors and plain values: code in it is never run"
-        return WeightsError(f"{pretrained} does not hold the weights of {name!r} ({reason})")
-    return ConfigError(f"timm cannot build a feature pyramid of {name!r}: {reason}")
+def _joined(x: Tensor, rows: int, cols: int) -> Tensor:
+    """Put [B * rows * cols, C, h, w] together again."""
+    tiles = x.unflatten(0, (-1, rows, cols))
+    return tiles.permute(0, 3, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3)
+
+
+def _own_size(net: nn.Module) -> int:
+    """Height and width that a network was built for."""
+    inner = getattr(net, "model", net)
+    for module in (inner, getattr(inner, "patch_embed", None)):
+        size = getattr(module, "img_size", None)
+        if size:
+            return size if isinstance(size, int) else size[0]
+    config = getattr(net, "pretrained_cfg", None) or getattr(inner, "pretrained_cfg", {})
+    return config.get("fixed_size") or config["input_size"][-1]
+
+
+def _line(error: Exception | None) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,7 @@ from network.errors import ConfigError
 from network.models.backbone import Encoder
 from network.models.geometry import MIN_SIZE, STRIDES
 from network.models.hbis import HBIS
+from network.models.padding import pad_to_multiple
 
 
 class BiCoROutput(NamedTuple):
@@ -101,6 +102,8 @@ class BiCoR(nn.Module):
         pretrained: bool | str | Path = False,
         in_chans: int = 3,
         input_scale: float = 1.0,
+        backbone_options: Mapping[str, Any] | None = None,
+        checkpointing: bool = False,
     ) -> None:
         super().__init__()
         _check(num_classes >= 2, f"num_classes={num_classes}: at least 2")
@@ -118,7 +121,10 @@ class BiCoR(nn.Module):
 
         self.num_classes = num_classes
         self.input_scale = input_scale
-        self.encoder = Encoder(backbone, embed_dim, pretrained, in_chans)
+        self.encoder = Encoder(
+            backbone, embed_dim, pretrained, in_chans, backbone_options, checkpointing
+        )
+        self.stride = self.encoder.backbone.multiple
         self.class_embeddings = nn.Parameter(torch.empty(num_classes, embed_dim))
         nn.init.trunc_normal_(self.class_embeddings, std=0.02)
         self.hbis = nn.ModuleList(
@@ -151,7 +157,7 @@ class BiCoR(nn.Module):
 
     def _segment(self, x: Tensor) -> BiCoROutput:
         height, width = x.shape[-2:]
-        f0 = self.encoder(_pad_to_multiple(x, self.stride))
+        f0 = self.encoder(pad_to_multiple(x, self.stride, self.encoder.backbone.least))
         batch, _, h, w = f0.shape
 
         features = f0.flatten(2).transpose(1, 2)
@@ -170,13 +176,6 @@ class BiCoR(nn.Module):
             static = self.aux_class_weights(self.class_embeddings.detach())
             aux_logits = self.head(f0, static.expand(batch, -1, -1))[..., :height, :width]
         return BiCoROutput(logits, aux_logits, heatmaps, class_embeddings)
-
-
-def _pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """Mirror the image over its right and bottom edge until both sides are divisible."""
-    height, width = x.shape[-2:]
-    right, bottom = -width % multiple, -height % multiple
-    return F.pad(x, (0, right, 0, bottom), mode="reflect") if right or bottom else x
 
 
 def _check(holds: bool, what: str) -> None:
