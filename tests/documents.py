@@ -149,8 +149,8 @@ def _script(script, arguments, folder):
     args = getattr(_strict(parser, command), method)(arguments)
     if script == "benchmarks/run.py":
         assert {*args.names} <= {*BENCHMARKS}, command
-    if hasattr(args, "config"):
-        texts = args.inputs if script == "predict.py" else args.overrides
+    if getattr(args, "config", None):
+        texts = getattr(args, "inputs" if script == "predict.py" else "overrides", ())
         Experiment.load(Path(folder) / args.config, [text for text in texts if "=" in text])
     return Call(script, arguments, args)
 

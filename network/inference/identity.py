@@ -21,6 +21,8 @@ from network.experiment.values import described
 IDENTITY = "identity"
 """Key of the record in a checkpoint."""
 _CONFIG = "config"
+_OF_MEMORY = ("checkpointing",)
+"""Parameters that say what is kept in memory, and change nothing in what comes out."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class Identity:
         if module == module_name(experiment.config_path):
             module = _CONFIG
         given = arguments_of(net)
-        values = {name: value for name, value in given.items() if name not in FIRST_WEIGHTS}
+        left_out = {*FIRST_WEIGHTS, *_OF_MEMORY}
+        values = {name: value for name, value in given.items() if name not in left_out}
         settings = {name: plain(value) for name, value in values.items() if _is_plain(value)}
         return cls(
             network=f"{module}.{_name(net.func)}",

@@ -29,9 +29,11 @@ OTHER = {
     "mix": 0.25,
     "temperature": 2.0,
     "input_scale": 0.5,
+    "backbone_options": {"drop_path_rate": 0.1},
 }
 FROM_THE_DATASET = {"num_classes": 7, "in_chans": 4}
 FOR_INFORMATION = {"pretrained"}
+WITHOUT_EFFECT = {"checkpointing"}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,7 @@ def scores(root, folder):
 
 def test_every_setting_of_the_network_is_looked_at():
     known = inspect.signature(BiCoR).parameters
-    assert {*OTHER, *FROM_THE_DATASET, *FOR_INFORMATION} == {*known}
+    assert {*OTHER, *FROM_THE_DATASET, *FOR_INFORMATION, *WITHOUT_EFFECT} == {*known}
     assert all(known[name].default != value for name, value in OTHER.items())
 
 

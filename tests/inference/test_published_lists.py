@@ -18,8 +18,8 @@ from network.files.images import read_indices
 from network.inference.published_weights import _renamed as renamed
 from network.models import BiCoR
 from tests.conftest import REPOSITORY, run_here
+from tests.inference.test_published_weights import CLASSES, TINY, Published
 from tests.layouts import LAYOUTS, write_layouts
-from tests.test_conversion import CLASSES, TINY, Published
 
 LISTS = Path(__file__).with_name("published")
 LAYERS = {"vaihingen": 2, "potsdam": 3, "loveda": 2}

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from tests.conftest import refused, run_here
-from tests.test_report import contents_of
+from tests.report.test_report import contents_of
 
 REPORT = "tools/report.py"
 
