@@ -45,12 +45,12 @@ PUBLISHED_DATA = ("ISPRS Vaihingen", "ISPRS Potsdam", "LoveDA")
 DUBAI = REPOSITORY / "docs/dubai.md"
 DUBAI_COLORS = [(60, 16, 152), (132, 41, 246), (110, 193, 228), (254, 221, 58), (226, 169, 41)]
 OURS_TO_PUBLISHED = {
-    r"encoder\.backbone\.net\.stem_(\d)": lambda m: f"encoder.0.{m[1]}",
-    r"encoder\.backbone\.net\.stages_(\d)\.downsample": lambda m: f"encoder.{2 * int(m[1])}",
-    r"encoder\.backbone\.net\.stages_(\d)\.blocks": lambda m: f"encoder.{2 * int(m[1]) + 1}",
+    r"encoder\.backbone\.net\.stem_(\d)": lambda m: f"encoder.0.0.{m[1]}",
+    r"encoder\.backbone\.net\.stages_(\d)\.downsample": lambda m: f"encoder.0.{2 * int(m[1])}",
+    r"encoder\.backbone\.net\.stages_(\d)\.blocks": lambda m: f"encoder.0.{2 * int(m[1]) + 1}",
     r"\.gamma$": ".layer_scale",
     r"\.conv_dw\.": ".block.0.",
-    r"(encoder\.\d\.\d)\.norm\.": r"\1.block.2.",
+    r"(encoder\.0\.\d\.\d)\.norm\.": r"\1.block.2.",
     r"\.mlp\.fc1\.": ".block.3.",
     r"\.mlp\.fc2\.": ".block.5.",
     r"encoder\.fusion\.projections\.(\d)": r"proj_layers.\1.proj",
@@ -117,7 +117,8 @@ def write_published_weights(path, config):
     for name, value in net.state_dict().items():
         for ours, published in OURS_TO_PUBLISHED.items():
             name = re.sub(ours, published, name)
-        weights[f"net.{name}"] = value
+        matrix = name.startswith("proj_layers") and value.ndim == 4
+        weights[f"net.{name}"] = value.flatten(1) if matrix else value
     torch.save({"epoch": 44, "state_dict": weights}, path)
 
 
@@ -133,7 +134,7 @@ def run(command, root):
     if call is None:
         return
     arguments = list(call.arguments)
-    if hasattr(call.parsed, "config"):
+    if getattr(call.parsed, "config", None) and call.script != "tools/report.py":
         place = arguments.index(call.parsed.config) + 1
         while place < len(arguments) and re.match(r"[a-z][\w.]*=", arguments[place]):
             place += 1

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from network.errors import CheckpointError, ConfigError, OutputError
 from network.experiment import Experiment
-from network.inference.checkpoint_files import WholeFiles, as_stored, file_hash, read_tensors
+from network.files.hashing import file_hash
+from network.inference.checkpoint_files import WholeFiles, as_stored, read_tensors
 from network.inference.identity import IDENTITY, Identity
 
 Shape = Callable[[Tensor], Tensor]

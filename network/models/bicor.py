@@ -124,7 +124,7 @@ class BiCoR(nn.Module):
         self.encoder = Encoder(
             backbone, embed_dim, pretrained, in_chans, backbone_options, checkpointing
         )
-        self.stride = self.encoder.backbone.multiple
+        self.stride, self.least = self.encoder.backbone.multiple, self.encoder.backbone.least
         self.class_embeddings = nn.Parameter(torch.empty(num_classes, embed_dim))
         nn.init.trunc_normal_(self.class_embeddings, std=0.02)
         self.hbis = nn.ModuleList(
@@ -157,7 +157,7 @@ class BiCoR(nn.Module):
 
     def _segment(self, x: Tensor) -> BiCoROutput:
         height, width = x.shape[-2:]
-        f0 = self.encoder(pad_to_multiple(x, self.stride, self.encoder.backbone.least))
+        f0 = self.encoder(pad_to_multiple(x, self.stride, self.least))
         batch, _, h, w = f0.shape
 
         features = f0.flatten(2).transpose(1, 2)

@@ -10,8 +10,8 @@ import torch
 
 from network.datasets.catalog import VAIHINGEN
 from network.datasets.colors import decode_colors, encode_colors
+from network.files.hashing import file_hash
 from network.files.images import list_images, read_rgb
-from network.inference.checkpoint_files import file_hash
 from tests.conftest import REPOSITORY, files_of, refused, run_here, succeed
 
 SPLIT = ("tools/vaihingen_patch_split.py", "--split-size", 128)
