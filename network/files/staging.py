@@ -41,6 +41,8 @@ def staged(
     for folder, target in zip(folders, targets, strict=True):
         if target in read:
             raise ConfigError(f"{folder} is read from; write to another folder")
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(f"cannot write {folder}: it is a file")
     with beside(targets) as aside:
         yield aside
         places = dict(zip(aside, folders, strict=True))

@@ -181,7 +181,7 @@ def overrides(root: Path, rng: random.Random) -> Iterator[Case]:
         "train_batch_size=100000 val_every=99 lookahead_alpha=7 seed=99999999999999 "
         "sample_images=0 net.embed_dim=0 net.num_hbis=0 net.topk_ratio=0 net.topk_ratio=2 "
         "net.min_pixels=-1 net.temperature=0 net.mix=x net.input_scale=0 net.pretrained=none.pth "
-        "net.backbone=vgg net.backbone=vit_tiny_patch16_224 loss.ignore_index=3 "
+        "net.backbone=vgg net.backbone=vit_tiny_patch17_224 loss.ignore_index=3 "
         "loss.fisher_weight=[0.1] loss.label_smoothing=x transform.crop_size=0 "
         "transform.crop_size=-64 transform.crop_size=16 dataset.root=none dataset.masks=oil"
     ).split()

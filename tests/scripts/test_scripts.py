@@ -163,7 +163,8 @@ def test_another_stride_replaces_the_patches_of_the_same_tiles(demo, tmp_path):
         counts[stride] = len(list((tmp_path / "images").iterdir()))
         assert len(list_images(tmp_path / "masks")) == counts[stride] + 1
     assert counts[64] > counts[128] == 2 * 2 * 2
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["images", "masks"]
+    notes = [".images.outputs.json", ".masks.outputs.json"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [*notes, "images", "masks"]
 
 
 def test_eroded_and_colored_masks(demo, tmp_path):
