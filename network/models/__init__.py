@@ -1,4 +1,4 @@
-"""Networks: image in, ``Output`` out."""
+"""Networks: image in, logits and what else they have out."""
 
 from network.models.bicor import BiCoR, BiCoROutput
 from network.models.d2ls import D2LS

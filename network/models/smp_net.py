@@ -29,7 +29,7 @@ class SmpNet(nn.Module):
 
     Args:
         architecture: ``unet``, ``unetplusplus``, ``manet``, ``linknet``, ``fpn``, ``pspnet``,
-            ``pan``, ``deeplabv3``, ``deeplabv3plus``, ``upernet``, ``segformer`` or ``dpt``.
+            ``pan``, ``deeplabv3``, ``deeplabv3plus``, ``upernet`` or ``segformer``.
         backbone: name of a timm network.
         num_classes: N.
         pretrained: backbone weights: False, True (timm's hub), or the path of a local file.
