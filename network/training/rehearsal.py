@@ -54,8 +54,10 @@ def rehearse(
     classes = data.layout.spec.num_classes
     if copies is None:
         with torch.no_grad():
-            terms = _step(net.eval(), loss, data.first_batch("train", 1), classes, _TRAINING)
+            batch = data.first_batch("train", 1)
+            terms = _step(net.eval(), loss.eval(), batch, classes, _TRAINING)
         net.train()
+        loss.train()
         return terms
     dtype = AUTOCAST_DTYPES[precision]
     states = random_states(device)

@@ -194,7 +194,7 @@ def test_a_run_moves_to_more_processes_in_the_middle_of_an_epoch(alone, tmp_path
     command = ("train.py", "-c", "bicor.py", *QUICK, "checkpoint_every_minutes=1e-9")
     with (root / "bicor.py").open("a") as config:
         config.write(STOPS)
-    stopped = run_script(root, *command, "train_batch_size=4", "loss.at=3")
+    stopped = run_script(root, *command, "train_batch_size=4", "loss.at=2")
     assert stopped.status == 1
     assert "step 2 of" not in stopped.out
     refused(root, "images per step 4, now 8",
