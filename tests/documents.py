@@ -3,7 +3,6 @@
 import argparse
 import re
 import shlex
-import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -98,9 +97,9 @@ def checked(command, folder):
         case ["srun", "python", script, *arguments]:
             _script(script, arguments, folder)
         case ["make", *arguments]:
-            process = subprocess.run(["make", "-n", *arguments], cwd=REPOSITORY, check=False,
-                                     capture_output=True, text=True)  # fmt: skip
-            assert process.returncode == 0, f"{command}: {process.stderr}"
+            targets = re.findall(r"^(\w+):", read(REPOSITORY / "Makefile"), re.MULTILINE)
+            unknown = {word for word in arguments if "=" not in word} - {*targets}
+            assert not unknown, f"{command}: no target {', '.join(unknown)}"
         case ["pip", "install", *arguments]:
             _packages(arguments)
         case ["python3", "-m", "venv", ".venv"] | ["source", ".venv/bin/activate"]:
