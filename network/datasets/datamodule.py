@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -12,7 +14,7 @@ from network.datasets.layout import DatasetLayout
 from network.datasets.samplers import EpochSampler, ShareSampler
 from network.errors import ConfigError, DataError
 from network.files.images import image_size
-from network.files.parallel import leave_cores
+from network.files.parallel import forks, leave_cores
 
 
 class SegmentationDataModule(pl.LightningDataModule):
@@ -66,9 +68,10 @@ class SegmentationDataModule(pl.LightningDataModule):
         """Refuse batches that cannot be put together.
 
         Raises:
-            ConfigError: fewer images than a batch or than processes, or images of different sizes
-                in one validation batch.
+            ConfigError: fewer images than a batch or than processes, images of different sizes
+                in one validation batch, or what cannot be sent to loading processes.
         """
+        self._check_sendable(self.train)
         if not self.batches_per_epoch(processes):
             raise ConfigError(
                 f"train_batch_size={self.train_batch_size}, but an epoch has only "
@@ -119,6 +122,7 @@ class SegmentationDataModule(pl.LightningDataModule):
 
     def whole_images(self, dataset: SegmentationDataset) -> DataLoader:
         """Every sample of a dataset once, in order."""
+        self._check_sendable(dataset)
         return self._loader(dataset, ShareSampler(len(dataset)), self.val_batch_size)
 
     def on_after_batch_transfer(self, batch: dict, dataloader_idx: int = 0) -> dict:
@@ -140,6 +144,23 @@ class SegmentationDataModule(pl.LightningDataModule):
         mean, std = self._on_device[image.device]
         image = (image.float() - mean) / std
         return image.contiguous(memory_format=torch.channels_last)
+
+    def _check_sendable(self, dataset: SegmentationDataset) -> None:
+        """Refuse what only processes that are forked could use.
+
+        Raises:
+            ConfigError: a transform or layout that cannot be pickled.
+        """
+        if not self.num_workers or forks():
+            return
+        try:
+            pickle.dumps(dataset)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise ConfigError(
+                f"num_workers={self.num_workers}: dataset or transform of the config cannot be "
+                f"sent to loading processes ({error}); where it holds a lambda or a function "
+                "inside a function, name it at the top of the file, or set num_workers=0"
+            ) from error
 
     def _loader(
         self, dataset: SegmentationDataset, sampler: Sampler, batch_size: int, **options

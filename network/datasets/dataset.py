@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 from network.datasets.layout import DatasetLayout, Sample, size_fault
 from network.files.images import read_rgb
+from network.files.modules import Source, make_importable, remembered
 
 
 class Pair(NamedTuple):
@@ -55,6 +56,10 @@ class SegmentationDataset(Dataset):
         self.transform = transform
         self._cached: dict[tuple[Path, ...], list[np.ndarray]] = {}
 
+    def __reduce__(self) -> tuple:
+        """Sources of config files come first in a pickle: layout and transform may be of them."""
+        return _restored, (remembered(), type(self)), vars(self)
+
     def __len__(self) -> int:
         return len(self.samples)
 
@@ -88,6 +93,11 @@ class SegmentationDataset(Dataset):
         if self.layout.cache:
             self._cached[key] = arrays
         return arrays
+
+
+def _restored(sources: dict[str, Source], kind: type[SegmentationDataset]) -> SegmentationDataset:
+    make_importable(sources)
+    return kind.__new__(kind)
 
 
 def _owned(array: np.ndarray) -> np.ndarray:

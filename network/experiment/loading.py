@@ -1,8 +1,9 @@
 """Reading a config file and its overrides.
 
 A config is plain Python: lower-case names with values, and ``functools.partial`` for what is
-built later. It is executed when read (so read only files that you trust); nothing in it should
-scan disks or allocate.
+built later. It is executed when read (so read only files that you trust), and once more in loading
+processes that are not forked, if they are sent what it defines; nothing in it should scan disks or
+allocate.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from torch import nn
 
 from network.errors import ConfigError
 from network.experiment.values import check_name
+from network.files.modules import remember
 
 
 def read_config(path: Path, known: Container[str]) -> dict[str, Any]:
@@ -38,6 +40,7 @@ def read_config(path: Path, known: Container[str]) -> dict[str, Any]:
         raise ConfigError(f"{path}, line {error.lineno}: {error.msg}") from error
     except (Exception, SystemExit) as error:  # a config may hold any Python
         raise ConfigError(f"{path}{_line_in(path, error)}: {error!r}") from error
+    remember(module)
     return {
         name: value
         for name, value in vars(module).items()
@@ -47,7 +50,8 @@ def read_config(path: Path, known: Container[str]) -> dict[str, Any]:
 
 def module_name(path: Path) -> str:
     """What the module of a config file is called; files of different datasets share their name."""
-    return "config_" + "_".join(path.resolve().with_suffix("").parts[-3:])
+    parts = path.resolve().with_suffix("").parts[-3:]
+    return "config_" + "_".join(parts).replace(".", "_")  # a dot would name a package
 
 
 _HELPERS = (

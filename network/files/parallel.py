@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -24,6 +25,12 @@ Result = TypeVar("Result")
 def default_processes() -> int:
     """One for each core, up to ``MAX_PROCESSES``."""
     return min(os.cpu_count() or 1, MAX_PROCESSES)
+
+
+def forks() -> bool:
+    """Whether a new process inherits what this one has in memory (Linux before Python 3.14)."""
+    method = multiprocessing.get_start_method(allow_none=True)
+    return (method or multiprocessing.get_all_start_methods()[0]) == "fork"
 
 
 def in_processes(
@@ -71,6 +78,7 @@ def _start() -> None:
 
 
 def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
+    started_by = multiprocessing.parent_process()  # not ``parent`` where a server forks
+    while os.getppid() == parent and started_by.is_alive():
         time.sleep(0.2)
     os._exit(1)
