@@ -95,6 +95,13 @@ def succeed(folder, script, *arguments, **environment):
     return result
 
 
+def succeed_here(folder, script, *arguments):
+    """``succeed`` within this process."""
+    result = run_here(folder, script, *arguments)
+    assert result.status == 0, result.error
+    return result
+
+
 def files_of(folder):
     """Every file below a folder with its content."""
     return {p.relative_to(folder): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from network.files.images import read_indices
-from tests.conftest import run_here
+from tests.conftest import succeed_here as succeed
 
 EARLIER = Path(__file__).parent / "first_layout"
 RESULTS = "fig_results/tiny"
@@ -25,12 +25,6 @@ def earlier(folder_template, tmp_path):
     shutil.copytree(EARLIER, root)
     shutil.copytree(folder_template / "data", root / "data")
     return root
-
-
-def succeed(root, script, *arguments):
-    result = run_here(root, script, *arguments)
-    assert result.status == 0, result.error
-    return result
 
 
 def test_a_checkpoint_gives_the_scores_that_it_gave(earlier):
