@@ -155,6 +155,14 @@ def kill_moments(request):
     return random.Random(seed)
 
 
+LONGEST = ("scripts/test_publishers.py", "training/", "preparation/", "experiment/", "scripts/")
+
+
 def pytest_collection_modifyitems(items):
-    """The longest file first, so that the parallel processes end together."""
-    items.sort(key=lambda item: item.path.name != "test_publishers.py")
+    """The longest files first, so that the parallel processes end together."""
+
+    def place(item):
+        path = item.path.relative_to(Path(__file__).parent).as_posix()
+        return next((n for n, start in enumerate(LONGEST) if path.startswith(start)), len(LONGEST))
+
+    items.sort(key=place)

@@ -36,14 +36,14 @@ def commands(title):
     return [shlex.split(line) for line in block.splitlines()]
 
 
-def work_through(root, title, run=succeed_here):
+def work_through(root, title):
     """Run a section of the README; what each script said, by its name and by its last option."""
     (root / "config").symlink_to(REPOSITORY / "config")
     said = {}
     for python, script, *arguments in commands(title):
         assert python == "python"
         extra = SMALL if script in SCRIPTS_WITH_SETTINGS else ()
-        result = run(root, script, *arguments, *extra)
+        result = succeed_here(root, script, *arguments, *extra)
         said[script, arguments[-1]] = result.out
     return said
 
@@ -106,7 +106,7 @@ def check_colored_masks(root, folder, spec):
 def test_vaihingen(tmp_path):
     names = {"images": "top", "masks": "complete", "masks_eroded": "eroded"}
     as_downloaded(tmp_path, "vaihingen", names)
-    said = work_through(tmp_path, "ISPRS Vaihingen", run=succeed)
+    said = work_through(tmp_path, "ISPRS Vaihingen")
     results = check_tile_scores(tmp_path, "vaihingen", VAIHINGEN)
     assert results["tta"]["d4"]["passes"] == 40
     assert results["splits"]["tiles"] == ["2"]
