@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from network.datasets.catalog import PLAIN, Augmentation
 from network.devices import AUTOCAST_DTYPES, release_freed_memory
 from network.models.geometry import min_size_of
+from network.models.padding import resized
 
 RUNS_PER_RELEASE = 8
 """Runs of the network on a CPU after which freed memory goes back to the system."""
@@ -53,9 +54,7 @@ class Predictor:
         total = None
         for augment in self.passes:
             probabilities = self._probabilities(augment.augment_image(image))
-            probabilities = augment.deaugment_mask(probabilities)
-            if probabilities.shape[-2:] != image.shape[-2:]:
-                probabilities = _resize(probabilities, image.shape[-2:])
+            probabilities = resized(augment.deaugment_mask(probabilities), image.shape[-2:])
             total = probabilities if total is None else total.add_(probabilities)
         return total[..., :height, :width] / len(self.passes)
 
@@ -80,7 +79,3 @@ def _passes(augmentation: Augmentation) -> list[ttach.base.Transformer]:
         ),
     ]
     return list(ttach.Compose(transforms))
-
-
-def _resize(x: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from network.errors import ConfigError
-from network.models.simple_pyramid import FACTORS, SimplePyramid, resized
+from network.models.padding import resized
+from network.models.simple_pyramid import FACTORS, SimplePyramid
 from network.models.timm_features import create_features
 
 

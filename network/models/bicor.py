@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from network.errors import ConfigError
 from network.models.backbone import Encoder
-from network.models.geometry import MIN_SIZE, STRIDES
+from network.models.geometry import MIN_SIZE, STRIDE
 from network.models.hbis import HBIS
 from network.models.padding import pad_to_multiple
 
@@ -87,7 +87,7 @@ class BiCoR(nn.Module):
     """
 
     min_size = MIN_SIZE
-    stride = STRIDES[-1]
+    stride = STRIDE
 
     def __init__(
         self,

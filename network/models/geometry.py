@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-STRIDES = (4, 8, 16, 32)
-"""Pixels of the features of a pyramid, level by level."""
-MIN_SIZE = STRIDES[-1]
+STRIDE = 32
+"""Pixels of the coarsest features of a pyramid."""
+MIN_SIZE = STRIDE
 """Least height and width: one position of the coarsest features."""
 
 
@@ -24,4 +24,4 @@ def stride_of(net: Any) -> int:
 
     Windows of a scene that start at its multiples see the same grid as the whole scene.
     """
-    return getattr(net, "stride", STRIDES[-1])
+    return getattr(net, "stride", STRIDE)

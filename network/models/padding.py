@@ -1,4 +1,4 @@
-"""Images of any size for networks that take certain sizes only."""
+"""Images and maps brought to another size: mirrored over their edges, or interpolated."""
 
 from __future__ import annotations
 
@@ -36,6 +36,13 @@ def mirror(x: Tensor, top: int, bottom: int, left: int, right: int) -> Tensor:
     rows = _folded(height, top, bottom, x.device)
     cols = _folded(width, left, right, x.device)
     return x[..., rows[:, None], cols]
+
+
+def resized(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """A map in another height and width, bilinear."""
+    if x.shape[-2:] == size:
+        return x
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 
 def _folded(length: int, before: int, after: int, device: torch.device) -> Tensor:

@@ -6,7 +6,6 @@ After Li et al., Exploring plain vision transformer backbones for object detecti
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 
@@ -49,10 +48,3 @@ class SimplePyramid(nn.Module):
         """Make the levels, finest first."""
         maps = [*maps, *maps[-1:] * (4 - len(maps))]
         return [level(each) for level, each in zip(self.levels, maps, strict=True)]
-
-
-def resized(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """A map in another height and width, bilinear."""
-    if x.shape[-2:] == size:
-        return x
-    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)

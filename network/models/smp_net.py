@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from network.errors import ConfigError
 from network.models.backbone import Backbone
 from network.models.output import SegmentationOutput
-from network.models.padding import pad_to_multiple
-from network.models.simple_pyramid import resized
+from network.models.padding import pad_to_multiple, resized
 
 _ENCODER = "levels-of-a-backbone"
 _MULTIPLE = 32
@@ -66,9 +65,7 @@ class SmpNet(nn.Module):
         build = known[architecture.lower()]
         shared = {"in_channels": in_chans, "classes": num_classes, "encoder_weights": None}
         try:
-            if (
-                2 in own.net.feature_info.reduction() and own.tile is None
-            ) or architecture.lower() == "dpt":
+            if 2 in own.net.feature_info.reduction() and own.tile is None:
                 self.model = build(f"tu-{backbone}", **shared, **options)
                 _copy(own.net, self.model.encoder.model)
             else:

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 
 from network.models.backbone import Backbone
 from network.models.output import SegmentationOutput
-from network.models.padding import mirror, pad_to_multiple
-from network.models.simple_pyramid import resized
+from network.models.padding import mirror, pad_to_multiple, resized
 
 WINDOW = 8
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from network.errors import ConfigError
-from network.models.geometry import STRIDES
+from network.models.geometry import STRIDE
 
 DEFAULT_WINDOW, DEFAULT_OVERLAP = 1024, 0.25
 
@@ -51,7 +51,7 @@ class Tiling(NamedTuple):
         return len(self.tops) * len(self.lefts)
 
 
-def tile(height: int, width: int, window: int, overlap: float, stride: int = STRIDES[-1]) -> Tiling:
+def tile(height: int, width: int, window: int, overlap: float, stride: int = STRIDE) -> Tiling:
     """Cover a scene with windows of at most ``window`` squared that overlap by at least a share.
 
     From one to the next it is at least ``stride``, so the share is less in windows of few of them.

@@ -76,13 +76,12 @@ class MapWriter:
             self.classes.name_classes(spec)
         if self.probabilities:
             self.probabilities.name_bands(spec.classes)
+        self.stack.push(self._finish)  # first of what closes, and the rasters close if it fails
 
     def __enter__(self) -> MapWriter:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        if error[0] is None:
-            self._finish()
         self.stack.__exit__(*error)
 
     def write(
@@ -100,7 +99,9 @@ class MapWriter:
             values[:, classes == NODATA] = np.nan
             self.probabilities.write(values, rows, cols)
 
-    def _finish(self) -> None:
+    def _finish(self, kind: type[BaseException] | None, *_: Any) -> None:
+        if kind is not None:
+            return
         if not self.classes:
             write_image(self.files[CLASSES], self.whole)
             if COLORS in self.files:

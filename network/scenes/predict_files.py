@@ -62,8 +62,11 @@ def predict_files(
             raise ConfigError(f"{output} is read from; write to another folder")
     predictor = trained.predictor(options.tta)
     record = PredictionRecord(output / PREDICTIONS, _settings(trained, options))
-    todo = [path for path in paths if not record.is_finished(path)]
-    record.check({path: [*map_files(path, output, options).values()] for path in todo}, paths)
+    todo = {path for path in paths if not record.is_finished(path)}
+    record.check(
+        {path: [*map_files(path, output, options).values()] for path in paths if path in todo},
+        paths,
+    )
     record.save()
     faults = []
     for number, path in enumerate(paths, 1):

@@ -96,7 +96,7 @@ def _step(
         if torch.is_grad_enabled():
             total.backward()
     except Exception as error:  # network and loss may be somebody's
-        if isinstance(error, UserError) or type(error).__name__ == "OutOfMemoryError":
+        if isinstance(error, (UserError, torch.OutOfMemoryError)):
             raise
         reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         size = "x".join(str(side) for side in image.shape[-2:])
