@@ -1,5 +1,6 @@
 # make demo      draw data, split, train, test, figures and report: see fig_results/demo
 # make test      the tests
+# make families  the tests of every family of timm as a backbone
 # make lint      ruff, and the direction of imports
 # make browser   Chromium, for the tests of the report
 # make figures   the pictures of the README, from the demo
@@ -14,7 +15,7 @@ CONFIG := config/demo/bicor.py
 OUT := fig_results/demo
 PATCH := top_mosaic_09cm_area4_0_0
 
-.PHONY: demo figures test lint browser setup clean
+.PHONY: demo figures test families lint browser setup clean
 
 setup: $(READY)
 
@@ -50,6 +51,9 @@ figures: demo browser
 
 test: $(READY)
 	$(RUN) -m pytest
+
+families: $(READY)
+	$(RUN) -m pytest --dist load tests/models/test_backbone.py -k family -m ""
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

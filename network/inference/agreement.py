@@ -51,7 +51,7 @@ def as_trained(
     found = _differences(before.settings | before.objects, now.settings | now.objects)
     takes = {*now.settings} | (found.keys() if takes_any(experiment.net) else set())
     taken = {n: values for n, values in found.items() if n in before.settings and n in takes}
-    new = [n for n in found if n not in before.settings | before.objects]
+    new = _unknown_then(found, before)
     lost = {n: values for n, values in found.items() if n not in taken and n not in new}
     if lost:
         raise CheckpointError(
@@ -70,15 +70,19 @@ def as_trained(
     if taken:
         notes.insert(0, f"network settings from the checkpoint: {_said(taken)}")
         experiment = replace(experiment, net=_with(experiment.net, taken))
-    unsaid = {n: found[n][1] for n in new if found[n][1] != _default(experiment, n)}
+    unsaid = {n: found[n][1] for n in new if found[n][1] != _default(experiment.net, n)}
     if unsaid:
         values = ", ".join(f"{name}={value!r}" for name, value in unsaid.items())
         notes.append(f"{path} does not say {', '.join(unsaid)}; as the config says: {values}")
     return experiment, notes
 
 
-def check_resumed(checkpoint: Mapping[str, Any], now: Identity, path: str | Path) -> list[str]:
+def check_resumed(
+    experiment: Experiment, spec: DatasetSpec, checkpoint: Mapping[str, Any], path: str | Path
+) -> list[str]:
     """Refuse to train another network, or the same one for other labels, from a checkpoint.
+
+    Takes what ``as_trained`` takes.
 
     Returns:
         what its user must know.
@@ -86,12 +90,15 @@ def check_resumed(checkpoint: Mapping[str, Any], now: Identity, path: str | Path
     Raises:
         CheckpointError: naming every difference.
     """
-    before = Identity.stored(checkpoint, path)
+    now, before = Identity.of(experiment, spec), Identity.stored(checkpoint, path)
     if before is None:
         return [f"{path} {_NO_RECORD}"]
     _check_network(before, now, path)
     _check_dataset(before, now, path)
     found = _differences(before.settings | before.objects, now.settings | now.objects)
+    for name in _unknown_then(found, before):
+        if found[name][1] == _default(experiment.net, name):
+            del found[name]
     found |= _differences({"unscored": before.unscored}, {"unscored": now.unscored})
     if found:
         raise CheckpointError(
@@ -161,6 +168,11 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str,
     return {n: (before.get(n), now.get(n)) for n in names if before.get(n) != now.get(n)}
 
 
+def _unknown_then(found: Mapping[str, Any], before: Identity) -> list[str]:
+    """Settings that the network did not have when the checkpoint was written."""
+    return [name for name in found if name not in before.settings | before.objects]
+
+
 def _said(differences: Mapping[str, tuple[Any, Any]], where: str = "config") -> str:
     return ", ".join(
         f"{name}={before!r} ({where}: {now!r})" for name, (before, now) in differences.items()
@@ -185,6 +197,6 @@ def _with(net: partial, differing: Mapping[str, tuple[Any, Any]]) -> partial:
     return partial(net.func, *arguments, **{**by_place, **net.keywords, **changed})
 
 
-def _default(experiment: Experiment, name: str) -> Any:
-    parameter = inspect.signature(experiment.net.func).parameters.get(name)
+def _default(net: partial, name: str) -> Any:
+    parameter = inspect.signature(net.func).parameters.get(name)
     return None if parameter is None else plain(parameter.default)

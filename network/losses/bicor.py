@@ -36,7 +36,8 @@ class BiCoRLoss(nn.Module):
 
     main is CE + Dice on the logits plus ``aux_weight`` times CE on the auxiliary logits (where
     there are any); heatmap_l is CE + Dice on the heatmap logits of layer l, upsampled bilinearly
-    to the label; fisher_l the Fisher ratio of its class embeddings.
+    to the label; fisher_l the Fisher ratio of its class embeddings. A term of weight 0 is not
+    computed.
 
     In training every term is that of the whole batch, of whichever processes share it: the pixels
     of all count alike, and Dice and Fisher see all images. So it means the same on 1 and on 8 GPUs.
@@ -45,8 +46,8 @@ class BiCoRLoss(nn.Module):
     Args:
         ignore_index: label of pixels that count nowhere.
         aux_weight: of the auxiliary logits in main.
-        heatmap_weight: one number, or one per HBIS layer.
-        fisher_weight: one number, or one per HBIS layer.
+        heatmap_weight: one number, or one per HBIS layer; a network without layers takes any.
+        fisher_weight: likewise.
         label_smoothing: of every cross-entropy.
         dice_smooth: added to numerator and denominator of Dice.
     """
@@ -72,38 +73,38 @@ class BiCoRLoss(nn.Module):
         """Compare an output with its label.
 
         Shapes: mask int64 [B, H, W] -> scalars ``main``, ``heatmap``, ``fisher`` (each the plain
-        sum over layers, 0 of a network without) and ``total`` (the weighted sum).
+        sum over the layers that weigh anything; left out where none does) and ``total`` (the
+        weighted sum).
 
         Raises:
             ConfigError: a list of weights whose length is not the number of HBIS layers.
         """
-        layers = len(out.heatmaps)
-        heatmap_weights = _per_layer("heatmap_weight", self.heatmap_weight, layers)
-        fisher_weights = _per_layer("fisher_weight", self.fisher_weight, layers)
         over_processes = total if self.training else local
         target = Target(mask, out.logits.shape[1], self.ignore_index, over_processes)
 
+        def heatmap(logits: Tensor) -> Tensor:
+            return self._segmentation(_upsample(logits, mask.shape[-2:]), target)
+
         with torch.autocast(mask.device.type, enabled=False):
             main = self._segmentation(out.logits, target)
-            if out.aux_logits is not None:
+            if self.aux_weight and out.aux_logits is not None:
                 aux = cross_entropy(log_softmax(out.aux_logits), target, self.label_smoothing)
                 main = main + self.aux_weight * aux
-            heatmaps = [
-                self._segmentation(_upsample(heatmap, mask.shape[-2:]), target)
-                for heatmap in out.heatmaps
-            ]
-            fishers = [fisher(layer, over_processes) for layer in out.class_embeddings]
+            terms, weighted = {"main": main}, main
+            for name, weights, layers, term in (
+                ("heatmap", self.heatmap_weight, out.heatmaps, heatmap),
+                ("fisher", self.fisher_weight, out.class_embeddings, self._fisher),
+            ):
+                weights = _per_layer(f"{name}_weight", weights, len(layers))
+                counted = [(w, term(x)) for w, x in zip(weights, layers, strict=True) if w]
+                if counted:
+                    terms[name] = sum(value for _, value in counted)
+                for weight, value in counted:
+                    weighted = weighted + weight * value
+        return {**terms, "total": weighted}
 
-        weighted = main
-        for weight, term in zip(heatmap_weights + fisher_weights, heatmaps + fishers, strict=True):
-            weighted = weighted + weight * term
-        none = torch.zeros_like(main)
-        return {
-            "main": main,
-            "heatmap": sum(heatmaps, none),
-            "fisher": sum(fishers, none),
-            "total": weighted,
-        }
+    def _fisher(self, embeddings: Tensor) -> Tensor:
+        return fisher(embeddings, total if self.training else local)
 
     def _segmentation(self, logits: Tensor, target: Target) -> Tensor:
         return cross_entropy_and_dice(logits, target, self.label_smoothing, self.dice_smooth)
@@ -116,9 +117,11 @@ def _upsample(heatmap: Tensor, size: tuple[int, int]) -> Tensor:
 def _per_layer(name: str, weights: Weights, layers: int) -> list[float]:
     if isinstance(weights, int | float):
         return [weights] * layers
-    if len(weights) != layers:
+    if layers and len(weights) != layers:
+        first, *others = weights or [0.1]
+        fitting = [*[first] * (layers - len(others)), *others][-layers:]
         raise ConfigError(
             f"loss.{name} lists {len(weights)} weights, but the network has {layers} HBIS layers: "
-            "give one number for all, or one for each"
+            f"give one number for all, or one for each, as loss.{name}='{fitting}'"
         )
-    return list(weights)
+    return list(weights)[:layers]

@@ -25,7 +25,8 @@ class BiCoROutput(NamedTuple):
         aux_logits: [B, N, H, W] in training mode, None in evaluation mode.
         heatmaps: one [B, N, ceil(H/4), ceil(W/4)] per HBIS layer (of the resized image, where
             there is an ``input_scale``); logits, sigmoid gives the heatmap.
-        class_embeddings: one [B, N, C] per HBIS layer.
+        class_embeddings: one [B, N, C] per HBIS layer; none without F2CE, which makes them those of
+            the image.
     """
 
     logits: Tensor
@@ -70,7 +71,7 @@ class BiCoR(nn.Module):
         backbone: name of a timm network with a feature pyramid.
         num_classes: N, at least 2.
         embed_dim: C, divisible by 16.
-        num_hbis: L, number of HBIS layers, at least 1.
+        num_hbis: L, number of HBIS layers; 0 leaves encoder and static class embeddings.
         topk_ratio: share of the positions that a class gathers context from (F2CE); one number,
             or one per layer.
         min_pixels: lower bound of the number of those positions.
@@ -80,6 +81,10 @@ class BiCoR(nn.Module):
         in_chans: bands of the input image.
         input_scale: the image is resized by it before the encoder and the logits are resized back;
             below 1 for imagery that is finer than its labels, or to save time.
+        backbone_options: further arguments of the backbone, as ``{"img_size": 256}``.
+        checkpointing: compute the backbone's activations again in the backward pass.
+        f2ce: class embeddings are refined by the features.
+        ce2f: features are refined by the class embeddings.
 
     Raises:
         ConfigError: a value out of its range, or a backbone that does not fit.
@@ -104,17 +109,19 @@ class BiCoR(nn.Module):
         input_scale: float = 1.0,
         backbone_options: Mapping[str, Any] | None = None,
         checkpointing: bool = False,
+        f2ce: bool = True,
+        ce2f: bool = True,
     ) -> None:
         super().__init__()
         _check(num_classes >= 2, f"num_classes={num_classes}: at least 2")
         _check(embed_dim >= 16 and embed_dim % 16 == 0, f"embed_dim={embed_dim}: a multiple of 16")
-        _check(num_hbis >= 1, f"num_hbis={num_hbis}: at least 1")
+        _check(num_hbis >= 0, f"num_hbis={num_hbis}: at least 0")
         _check(min_pixels >= 1, f"min_pixels={min_pixels}: at least 1")
         _check(0 < input_scale <= 4, f"input_scale={input_scale}: above 0, at most 4")
         _check(temperature > 0, f"temperature={temperature}: above 0")
         ratios = [topk_ratio] * num_hbis if isinstance(topk_ratio, int | float) else [*topk_ratio]
         _check(
-            len(ratios) == num_hbis,
+            num_hbis == 0 or len(ratios) == num_hbis,
             f"topk_ratio={topk_ratio}: one number, or one for each of the {num_hbis} HBIS layers",
         )
         _check(all(0 < r <= 1 for r in ratios), f"topk_ratio={topk_ratio}: above 0, at most 1")
@@ -128,7 +135,8 @@ class BiCoR(nn.Module):
         self.class_embeddings = nn.Parameter(torch.empty(num_classes, embed_dim))
         nn.init.trunc_normal_(self.class_embeddings, std=0.02)
         self.hbis = nn.ModuleList(
-            HBIS(embed_dim, ratio, min_pixels, mix, temperature) for ratio in ratios
+            HBIS(embed_dim, ratio, min_pixels, mix, temperature, f2ce, ce2f)
+            for ratio in ratios[:num_hbis]
         )
         self.head = Head(embed_dim)
         self.class_weights = nn.Linear(embed_dim, embed_dim // 16, bias=False)
@@ -167,7 +175,8 @@ class BiCoR(nn.Module):
             embeddings, features, heatmap = layer(embeddings, features)
             heatmap = heatmap.unflatten(2, (h, w))
             heatmaps.append(heatmap[:, :, : -(-height // 4), : -(-width // 4)])
-            class_embeddings.append(embeddings)
+            if layer.f2ce is not None:
+                class_embeddings.append(embeddings)
 
         f_last = features.transpose(1, 2).unflatten(2, (h, w))
         logits = self.head(f_last, self.class_weights(embeddings))[..., :height, :width]

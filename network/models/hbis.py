@@ -191,6 +191,9 @@ class _Modulation(torch.autograd.Function):
 class HBIS(nn.Module):
     """Heatmap-driven Bidirectional Information Synergy: heatmaps, then F2CE, then CE2F.
 
+    Either refinement can be left out, for ablations: without F2CE the embeddings stay as they came,
+    without CE2F the features do.
+
     Shapes: embeddings [B, N, C], features [B, S, C] -> ``HBISOutput``.
     """
 
@@ -201,13 +204,15 @@ class HBIS(nn.Module):
         min_pixels: int = 64,
         mix: float = 0.5,
         temperature: float = 1.0,
+        f2ce: bool = True,
+        ce2f: bool = True,
     ) -> None:
         super().__init__()
         self.embedding_norm = nn.LayerNorm(embed_dim)
         self.feature_norm = nn.LayerNorm(embed_dim)
         self.heatmap = ClassHeatmap(embed_dim)
-        self.f2ce = F2CE(embed_dim, topk_ratio, min_pixels)
-        self.ce2f = CE2F(embed_dim, mix, temperature)
+        self.f2ce = F2CE(embed_dim, topk_ratio, min_pixels) if f2ce else None
+        self.ce2f = CE2F(embed_dim, mix, temperature) if ce2f else None
 
     def forward(self, embeddings: Tensor, features: Tensor) -> HBISOutput:
         """Refine embeddings and features by each other."""
@@ -215,8 +220,10 @@ class HBIS(nn.Module):
         rstd = inverse_deviation(features, norm.eps)
         normed = self.embedding_norm(embeddings)
         heatmap = self.heatmap(normed, features, rstd, norm)
-        embeddings = self.f2ce(embeddings, normed, features, rstd, heatmap, norm)
-        features = self.ce2f(embeddings, features, heatmap)
+        if self.f2ce is not None:
+            embeddings = self.f2ce(embeddings, normed, features, rstd, heatmap, norm)
+        if self.ce2f is not None:
+            features = self.ce2f(embeddings, features, heatmap)
         return HBISOutput(embeddings, features, heatmap)
 
 

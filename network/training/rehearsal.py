@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,13 +11,25 @@ from torch import Tensor, nn
 from network.datasets.datamodule import SegmentationDataModule
 from network.devices import AUTOCAST_DTYPES
 from network.errors import ConfigError, UserError
-from network.processes import random_states, restore_random_state, starts_alone
+from network.processes import random_states, restore_random_state
 
 _TRAINING = "change train_batch_size, transform.crop_size, the network or the loss"
 _VALIDATION = (
     "a network of one fixed size needs validation images of that size; cut them, or choose a "
     "backbone that takes any"
 )
+
+
+class Rehearsal(NamedTuple):
+    """What a rehearsal has shown.
+
+    Attributes:
+        terms: names of the loss's terms in validation.
+        without_gradient: names of the parameters that the loss does not depend on.
+    """
+
+    terms: list[str]
+    without_gradient: list[str]
 
 
 def rehearse(
@@ -27,12 +39,12 @@ def rehearse(
     device: torch.device,
     precision: str,
     synchronised: bool = False,
-) -> list[str]:
+) -> Rehearsal:
     """Take a training batch forward and backward, and the first validation image as it is.
 
     Copies do it, and random states are put back, so that the training that follows is the one that
-    it would have been. Processes beside the first, and networks that cannot be copied, take one
-    training image in evaluation mode instead.
+    it would have been. Networks that cannot be copied take one training image in evaluation mode
+    instead.
 
     Args:
         net: in training mode.
@@ -42,15 +54,12 @@ def rehearse(
         precision: a key of ``network.devices.AUTOCAST_DTYPES``.
         synchronised: batch norm will see the images of several processes.
 
-    Returns:
-        names of the loss's terms.
-
     Raises:
         ConfigError: network or loss fail, or the logits do not have the size of the mask or the
             classes of the dataset.
         DataError: an image that cannot be read.
     """
-    copies = _copied(net, loss) if starts_alone() else None
+    copies = _copied(net, loss)
     classes = data.layout.spec.num_classes
     if copies is None:
         with torch.no_grad():
@@ -58,7 +67,7 @@ def rehearse(
             terms = _step(net.eval(), loss.eval(), batch, classes, _TRAINING)
         net.train()
         loss.train()
-        return terms
+        return Rehearsal(terms, [])
     dtype = AUTOCAST_DTYPES[precision]
     states = random_states(device)
     net = copies[0].to(device, memory_format=torch.channels_last)
@@ -67,13 +76,14 @@ def rehearse(
     try:
         with torch.autocast(device.type, dtype, enabled=dtype is not None):
             batch = data.first_batch("train", images, device)
-            terms = _step(net, loss, batch, classes, _TRAINING)
+            _step(net, loss, batch, classes, _TRAINING)
+            trained = [(name, p) for name, p in net.named_parameters() if p.requires_grad]
             batch = data.first_batch("val", 1, device)
             with torch.no_grad():
-                _step(net.eval(), loss.eval(), batch, classes, _VALIDATION)
+                terms = _step(net.eval(), loss.eval(), batch, classes, _VALIDATION)
     finally:
         restore_random_state(states, device)
-    return terms
+    return Rehearsal(terms, [name for name, p in trained if p.grad is None])
 
 
 def _copied(net: nn.Module, loss: nn.Module) -> tuple[nn.Module, nn.Module] | None:

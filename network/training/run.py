@@ -12,6 +12,7 @@ from timm.layers import convert_sync_batchnorm
 from torch import nn
 
 from network.datasets.catalog import DatasetSpec
+from network.datasets.layout import listed
 from network.devices import choose_precision, prepare_device
 from network.errors import ConfigError
 from network.experiment import Experiment
@@ -81,15 +82,18 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     if checkpoint is not None:
         stored = load_checkpoint(checkpoint, to_resume=True)
         check_protocol(stored.get("protocol", protocol), protocol, checkpoint)
-        notes = check_resumed(stored, identity, checkpoint)
+        notes = check_resumed(experiment, spec, stored, checkpoint)
     net = experiment.build_net(spec, pretrained=checkpoint is None)
     if checkpoint is not None:
         load_weights(net, stored, checkpoint)
     step = stored.get("global_step", 0)
     loss = experiment.build_loss(spec)
     data.check_batches()
-    terms = rehearse(net, loss, data, device, precision, experiment.sync_batchnorm)
-    mode = _monitor_mode(experiment.monitor, spec, terms)
+    rehearsal = rehearse(net, loss, data, device, precision, experiment.sync_batchnorm)
+    mode = _monitor_mode(experiment.monitor, spec, rehearsal.terms)
+    if rehearsal.without_gradient:
+        names = listed(rehearsal.without_gradient)
+        notes.append(f"parameters that the loss does not depend on stay as they are: {names}")
     if experiment.sync_batchnorm:
         net = _synchronised(net, device)
     net = net.to(memory_format=torch.channels_last)
@@ -114,7 +118,10 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
             )
         )
     loggers = build_loggers(experiment.logger, record.run, log, record.started, step)
-    trainer = build_trainer(experiment, device, precision, loggers, callbacks)
+    trainer = build_trainer(
+        *(experiment, device, precision, loggers, callbacks),
+        all_trained=not rehearsal.without_gradient,
+    )
     data.check_batches(trainer.world_size)
     steps = steps_of(experiment, data, trainer.world_size)
     if stored:

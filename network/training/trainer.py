@@ -29,8 +29,17 @@ def build_trainer(
     precision: str,
     loggers: list[Logger],
     callbacks: list[Callback],
+    all_trained: bool = True,
 ) -> pl.Trainer:
     """The Trainer that an experiment asks for.
+
+    Args:
+        experiment: the config.
+        device: where this process runs.
+        precision: as Lightning names it.
+        loggers, callbacks: of the run.
+        all_trained: every parameter gets a gradient; several processes that share a batch have to
+            look for those that do not.
 
     Raises:
         ConfigError: devices, nodes or strategy that Lightning refuses here.
@@ -39,7 +48,7 @@ def build_trainer(
         return pl.Trainer(
             max_epochs=experiment.max_epoch,
             accelerator="gpu" if device.type == "cuda" else "cpu",
-            **_devices(experiment),
+            **_devices(experiment, all_trained),
             precision=precision,
             accumulate_grad_batches=experiment.accumulate,
             gradient_clip_val=experiment.clip_norm,
@@ -59,7 +68,7 @@ def build_trainer(
         ) from error
 
 
-def _devices(experiment: Experiment) -> dict[str, Any]:
+def _devices(experiment: Experiment, all_trained: bool) -> dict[str, Any]:
     """Devices, nodes and strategy for the Trainer; torchrun says the first two itself.
 
     DDP does not copy buffers from process to process at every step: in validation, where processes
@@ -78,7 +87,7 @@ def _devices(experiment: Experiment) -> dict[str, Any]:
             )
     several = started or nodes > 1 or devices not in (1, "1")
     if strategy == "ddp" or (strategy == "auto" and several):
-        strategy = DDPStrategy(broadcast_buffers=False)
+        strategy = DDPStrategy(broadcast_buffers=False, find_unused_parameters=not all_trained)
     elif strategy == "ddp_find_unused_parameters_true":
         strategy = DDPStrategy(broadcast_buffers=False, find_unused_parameters=True)
     return {"devices": devices, "num_nodes": nodes, "strategy": strategy}

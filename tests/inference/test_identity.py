@@ -30,6 +30,8 @@ OTHER = {
     "temperature": 2.0,
     "input_scale": 0.5,
     "backbone_options": {"drop_path_rate": 0.1},
+    "f2ce": False,
+    "ce2f": False,
 }
 FROM_THE_DATASET = {"num_classes": 7, "in_chans": 4}
 FOR_INFORMATION = {"pretrained"}
@@ -286,8 +288,11 @@ def test_a_checkpoint_from_before(work):
 
 def test_a_setting_that_is_newer_than_the_checkpoint(work):
     changed_checkpoint(work, lambda content: content["identity"]["settings"].pop("mix"))
-    result = run_here(work, *TEST[:1], *TEST[1])
-    assert result.status == 0 and "does not say" not in result.out
+    for script, arguments in (TEST, RESUME):
+        result = run_here(work, script, *arguments)
+        assert result.status == 0, result.error
+        assert "does not say" not in result.out
+    changed_checkpoint(work, lambda content: content["identity"]["settings"].pop("mix"))
     add(work, "net = partial(net, mix=0.25)")
     result = run_here(work, *TEST[:1], *TEST[1])
     assert result.status == 0

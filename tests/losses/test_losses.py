@@ -1,6 +1,7 @@
 """Values worked out by hand."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -86,10 +87,56 @@ def test_a_weight_for_each_layer():
     torch.testing.assert_close(terms["total"], terms["main"] + 0.1 * first + 1.1 * second)
 
 
-def test_weights_of_a_wrong_number_are_an_error():
+@pytest.mark.parametrize(
+    ("weights", "layers", "fitting"),
+    [
+        ([0.1, 0.1, 0.1], 2, "[0.1, 0.1]"),
+        ([0.1, 1.1], 3, "[0.1, 0.1, 1.1]"),
+        ([0.1, 1.1], 1, "[1.1]"),
+        ([], 2, "[0.1, 0.1]"),
+    ],
+)
+def test_weights_of_a_wrong_number_are_an_error(weights, layers, fitting):
     mask = torch.randint(0, 4, (2, 8, 8))
-    with pytest.raises(ConfigError, match=r"fisher_weight lists 3 weights.* 2 HBIS layers"):
-        BiCoRLoss(ignore_index=3, fisher_weight=[0.1, 0.1, 0.1])(output(), mask)
+    said = f"fisher_weight lists {len(weights)} weights, but the network has {layers} HBIS layers"
+    with pytest.raises(ConfigError, match=re.escape(said)) as error:
+        BiCoRLoss(ignore_index=3, fisher_weight=weights)(output(layers), mask)
+    assert str(error.value).endswith(f"loss.fisher_weight='{fitting}'")
+
+
+def test_a_network_without_layers_takes_any_weights():
+    mask = torch.randint(0, 4, (2, 8, 8))
+    terms = BiCoRLoss(ignore_index=3, fisher_weight=[0.1, 1.1])(output(layers=0), mask)
+    assert list(terms) == ["main", "total"]
+    assert terms["total"] == terms["main"]
+
+
+def test_embeddings_without_heatmaps_have_weights_of_their_own():
+    mask = torch.randint(0, 4, (2, 8, 8))
+    out = output()._replace(heatmaps=[])
+    terms = BiCoRLoss(ignore_index=3, fisher_weight=[0.1, 1.1])(out, mask)
+    first, second = (fisher(layer) for layer in out.class_embeddings)
+    torch.testing.assert_close(terms["total"], terms["main"] + 0.1 * first + 1.1 * second)
+
+
+@pytest.mark.parametrize("name", ["heatmap", "fisher"])
+def test_a_term_of_weight_zero_is_not_computed(name):
+    mask = torch.randint(0, 4, (2, 8, 8))
+    out = output()
+    layers = out.heatmaps if name == "heatmap" else out.class_embeddings
+    layers[0].fill_(math.nan)
+    terms = BiCoRLoss(ignore_index=3, **{f"{name}_weight": [0, 0.5]})(out, mask)
+    assert all(term.isfinite() for term in terms.values())
+    terms = BiCoRLoss(ignore_index=3, **{f"{name}_weight": 0})(out, mask)
+    assert {"main", "heatmap", "fisher", "total"} - terms.keys() == {name}
+    assert terms["total"].isfinite()
+
+
+def test_auxiliary_logits_of_weight_zero_are_not_looked_at():
+    mask = torch.randint(0, 4, (2, 8, 8))
+    out = output()
+    out.aux_logits.fill_(math.nan)
+    assert BiCoRLoss(ignore_index=3, aux_weight=0)(out, mask)["total"].isfinite()
 
 
 def test_evaluation_output_without_auxiliary_logits():

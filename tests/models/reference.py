@@ -39,7 +39,6 @@ def encode(net, x):
 def hbis(layer, ce, f):
     """One image: CE [N, C], F [S, C] -> CE_l [N, C], F_l [S, C], heatmap logits [N, S]."""
     classes, channels = ce.shape
-    positions = f.shape[0]
     normed_f = layer_norm(f, layer.feature_norm)
     normed_ce = layer_norm(ce, layer.embedding_norm)
     heatmap = []
@@ -47,10 +46,17 @@ def hbis(layer, ce, f):
         query = layer.heatmap.query.weight @ normed_ce[n]
         heatmap.append((normed_f @ query) / math.sqrt(channels))
 
-    f2ce = layer.f2ce
+    new_ce = ce if layer.f2ce is None else f2ce(layer.f2ce, ce, normed_ce, normed_f, heatmap)
+    new_f = f if layer.ce2f is None else ce2f(layer.ce2f, new_ce, f, heatmap)
+    return new_ce, new_f, torch.stack(heatmap)
+
+
+def f2ce(f2ce, ce, normed_ce, normed_f, heatmap):
+    """One image: CE_l [N, C]."""
+    positions = normed_f.shape[0]
     count = min(max(round(f2ce.topk_ratio * positions), f2ce.min_pixels), positions)
     new_ce = []
-    for n in range(classes):
+    for n in range(len(ce)):
         probability = torch.sigmoid(heatmap[n]).detach()
         best = probability.argsort(descending=True)[:count]
         weight = torch.zeros_like(probability)
@@ -60,16 +66,18 @@ def hbis(layer, ce, f):
         context = (weight[:, None] * values).sum(0)
         gate = torch.sigmoid(mlp(f2ce.gate, torch.cat([normed_ce[n], context])))
         new_ce.append(gate * mlp(f2ce.candidate, context) + (1 - gate) * ce[n])
+    return torch.stack(new_ce)
 
-    ce2f = layer.ce2f
+
+def ce2f(ce2f, new_ce, f, heatmap):
+    """One image: F_l [S, C]."""
     assignment = torch.softmax(torch.stack(heatmap) / ce2f.temperature, dim=0)
     new_f = torch.zeros_like(f)
-    for n in range(classes):
+    for n in range(len(new_ce)):
         gamma = 1 + torch.tanh(ce2f.gamma.weight @ new_ce[n] + ce2f.gamma.bias)
         beta = ce2f.beta.weight @ new_ce[n] + ce2f.beta.bias
         new_f = new_f + assignment[n][:, None] * (gamma * f + beta)
-    mixed = (1 - ce2f.mix) * f + ce2f.mix * new_f
-    return torch.stack(new_ce), mixed, torch.stack(heatmap)
+    return (1 - ce2f.mix) * f + ce2f.mix * new_f
 
 
 def head(net, f, class_weights):
@@ -96,7 +104,8 @@ def forward(net, x):
             ce, f, heatmap = hbis(layer, ce, f)
             rows, cols = math.ceil(height / 4), math.ceil(width / 4)
             heatmaps[index].append(heatmap.reshape(-1, h, w)[:, :rows, :cols])
-            embeddings[index].append(ce)
+            if layer.f2ce is not None:
+                embeddings[index].append(ce)
         f = f.T.reshape(channels, h, w)
         logits.append(head(net, f, ce @ net.class_weights.weight.T)[:, :height, :width])
         static = net.class_embeddings.detach() @ net.aux_class_weights.weight.T
@@ -105,7 +114,7 @@ def forward(net, x):
         torch.stack(logits),
         torch.stack(aux_logits),
         [torch.stack(layer) for layer in heatmaps],
-        [torch.stack(layer) for layer in embeddings],
+        [torch.stack(layer) for layer in embeddings if layer],
     )
 
 

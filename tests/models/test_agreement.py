@@ -37,8 +37,33 @@ def build(num_classes, topk_ratio, num_hbis=2, **options):
 def test_forward_and_backward(num_classes, topk_ratio, size, batch):
     net = build(num_classes, topk_ratio, min_pixels=4, mix=0.3, temperature=0.7).train()
     x = torch.randn(batch, 3, *size, dtype=torch.float64)
-    mask = torch.randint(0, num_classes + 1, (batch, *size))
-    weights = {"heatmap_weight": [0.1, 0.3], "fisher_weight": [0.1, 1.1]}
+    assert_agreement(net, x, fisher_weight=[0.1, 1.1])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"f2ce": False},
+        {"ce2f": False},
+        {"f2ce": False, "ce2f": False},
+        {"num_hbis": 0},
+        {"num_hbis": 0, "topk_ratio": (0.3, 0.02)},
+    ],
+    ids=str,
+)
+def test_ablations(options):
+    net = build(6, **{"topk_ratio": 0.3, "min_pixels": 4, **options}).train()
+    out = assert_agreement(net, torch.randn(2, 3, 33, 64, dtype=torch.float64))
+    layers = options.get("num_hbis", 2)
+    assert len(out.heatmaps) == layers
+    assert len(out.class_embeddings) == (layers if options.get("f2ce", True) else 0)
+
+
+def assert_agreement(net, x, fisher_weight=(0.1, 0.1)):
+    """Output, loss and gradients of the network are the reference's; returns the output."""
+    num_classes = net.num_classes
+    mask = torch.randint(0, num_classes + 1, (len(x), *x.shape[-2:]))
+    weights = {"heatmap_weight": [0.1, 0.3], "fisher_weight": fisher_weight}
     loss = BiCoRLoss(ignore_index=num_classes, **weights)
 
     out = net(x)
@@ -46,7 +71,15 @@ def test_forward_and_backward(num_classes, topk_ratio, size, batch):
     fast = torch.autograd.grad(total, list(net.parameters()))
 
     expected = reference.forward(net, x)
-    expected_total = reference.total_loss(expected, mask, num_classes, *weights.values())
+    expected_total = reference.total_loss(
+        expected,
+        mask,
+        num_classes,
+        *(
+            values[: len(layers)]
+            for values, layers in zip(weights.values(), expected[2:], strict=True)
+        ),
+    )
     slow = torch.autograd.grad(expected_total, list(net.parameters()))
 
     torch.testing.assert_close(tuple(out), expected, **TOLERANCE)
@@ -54,6 +87,7 @@ def test_forward_and_backward(num_classes, topk_ratio, size, batch):
     for (name, _), a, b in zip(net.named_parameters(), fast, slow, strict=True):
         torch.testing.assert_close(a, b, **TOLERANCE, msg=lambda text, name=name: f"{name}: {text}")
     assert all(g.abs().max() > 0 for g in fast)
+    return out
 
 
 def test_evaluation_mode_gives_the_same_logits_without_auxiliary_ones():

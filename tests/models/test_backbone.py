@@ -1,10 +1,13 @@
 """What a backbone gives, whatever network is inside."""
 
 import pytest
+import timm
 import torch
 
 from network.errors import ConfigError
+from network.models import BiCoR
 from network.models.backbone import Backbone
+from tests.models.families import OTHERS, QUICK
 
 BEIT = {"img_size": 96, "depth": 4, "embed_dim": 24}
 
@@ -72,3 +75,19 @@ def test_a_network_that_takes_no_size_is_refused(monkeypatch):
     monkeypatch.setattr(Backbone, "_maps", lambda self, x: 1 / 0)
     with pytest.raises(ConfigError, match=r"takes neither .*division by zero.*img_size"):
         Backbone("test_convnext")
+
+
+@pytest.mark.parametrize(
+    "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.families) for name in OTHERS)]
+)
+def test_every_family_of_timm(name):
+    if not timm.is_model(name):
+        pytest.skip(f"timm {timm.__version__} has no {name}")
+    torch.manual_seed(0)
+    net = BiCoR(name, num_classes=3, embed_dim=16)
+    for size in ((96, 96), (97, 131), (64, 160)):
+        out = net(torch.randn(2, 3, *size))
+        assert out.logits.shape == (2, 3, *size) and out.logits.isfinite().all()
+    out.logits.square().mean().backward()
+    gradients = [p.grad for p in net.encoder.parameters() if p.grad is not None]
+    assert len(gradients) > 2 and all(gradient.isfinite().all() for gradient in gradients)

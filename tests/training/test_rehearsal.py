@@ -77,9 +77,16 @@ def test_what_follows_is_as_if_nothing_had_been_rehearsed():
     net, loss = BiCoR("resnet18", num_classes=3, embed_dim=16), BiCoRLoss(ignore_index=3)
     before = {name: value.clone() for name, value in net.state_dict().items()}
     state = torch.get_rng_state()
-    terms = rehearse(net, loss, Batches(), torch.device("cpu"), "32-true")
-    assert set(terms) == {"main", "heatmap", "fisher", "total"}
+    rehearsal = rehearse(net, loss, Batches(), torch.device("cpu"), "32-true")
+    assert set(rehearsal.terms) == {"main", "heatmap", "fisher", "total"}
+    assert not rehearsal.without_gradient
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert all(parameter.grad is None for parameter in net.parameters())
     assert net.training and isinstance(net, nn.Module)
+
+
+def test_parameters_that_the_loss_does_not_reach_are_named():
+    net, loss = BiCoR("resnet18", num_classes=3, embed_dim=16), BiCoRLoss(3, aux_weight=0)
+    rehearsal = rehearse(net, loss, Batches(), torch.device("cpu"), "32-true")
+    assert rehearsal.without_gradient == ["aux_class_weights.weight"]

@@ -1,0 +1,43 @@
+"""A small member of every family of timm: by its module and the first word of its name.
+
+Of 191 families six have none below 110 million parameters and are left out.
+"""
+
+QUICK = """
+convnext_atto convnextv2_atto cpubone_nano cs3darknet_focus_s cspnext_tiny deit_tiny_patch16_224
+dla46_c hardcorenas_b hgnet_tiny hgnetv2_b0 hrnet_w18_small iformer_t lcnet_035
+legacy_seresnet18 legacy_xception levit_128s lowformer_b0 mambaout_femto mnasnet_small
+mobilenetv2_035 mobilenetv3_small_050 mobilevit_xxs regnetx_002 regnety_002 regnetz_005
+regnetz_b16 repghostnet_050 repvgg_a0 repvit_m1 resmlp_12_224 resnest14d resnet10t resnext26ts
+rexnet_100 rexnetr_100 sedarknet21 selecsls42 semnasnet_050 seresnet18 seresnet33ts
+seresnetaa50d seresnext26t_32x4d seresnext26ts shvit_s1 skresnet18 spnasnet_100 starnet_s050
+swiftformer_xs test_byobnet test_coatnet test_convnext test_efficientnet test_mambaout
+test_nfnet test_resnet test_vit test_vit_relpos tf_mixnet_s tf_mobilenetv3_small_075
+tiny_vit_5m_224 tinynet_e tresnet_m visformer_tiny vit_tiny_patch16_224
+vit_tiny_patch16_dinov3_qkvb vit_tiny_r_s16_p8_224 vitamin_small_224 vovnet39a xception41p
+xcit_nano_12_p8_224
+""".split()
+
+OTHERS = """
+bat_resnext26ts beit3_base_patch16_224 beit_base_patch16_224 beitv2_base_patch16_224
+botnet26t_256 caformer_s18 cait_xxs24_224 coat_tiny coatnet_pico_rw_224 coatnext_nano_rw_224
+convformer_s18 convit_tiny convmixer_768_32 crossvit_tiny_240 csatv2 cspdarknet53 cspresnet50
+cspresnext50 darknet17 darknetaa53 davit_tiny densenet121 densenetblur121d dm_nfnet_f0 dpn48b
+eca_botnext26ts_256 eca_nfnet_l0 eca_resnext26ts eca_vovnet39b ecaresnet26t ecaresnetlight
+ecaresnext26t_32x4d edgenext_xx_small efficientformer_l1 efficientformerv2_s0 efficientnet_b0
+efficientnetv2_rw_t efficientvim_m1 efficientvit_b0 efficientvit_m0 ese_vovnet19b_slim
+eva02_tiny_patch14_224 fasternet_t0 fastvit_t8 fbnetc_100 fbnetv3_b flexivit_small
+focalnet_tiny_srf gc_efficientnetv2_rw_t gcresnet33ts gcresnext26ts gcvit_xxtiny gernet_s
+ghostnet_050 ghostnetv3_050 gmixer_12_224 gmlp_ti16_224 halo2botnet50ts_256 halonet_h1
+haloregnetz_b hiera_tiny_224 hieradet_small inception_next_atto inception_resnet_v2 inception_v3
+inception_v4 lambda_resnet26t lamhalobotnet50ts_256 lcnetv2_small maxvit_pico_rw_256
+maxxvit_rmlp_nano_rw_256 maxxvitv2_nano_rw_256 mixer_s16_224 mixnet_s mobilenet_edgetpu_100
+mobilenetv5_base mobileone_s1 mobilevitv2_050 mvitv2_tiny naflexvit_base_patch16_gap
+nasnetalarge nest_tiny nextvit_small nf_regnet_b0 nfnet_f0 pit_ti_224 pnasnet5large
+poolformer_s12 poolformerv2_s12 pvt_v2_b0 qwen3_vit_88m rdnet_tiny regnetv_040 res2next50
+resnet32ts resnetaa34d resnetblur18 resnetrs50 resnetv2_18 resnext50_32x4d sam2_hiera_tiny
+samvit_base_patch16_224 sebotnet33ts_256 sehalonet33ts sequencer2d_s seresnextaa101d_32x8d
+skresnext50_32x4d swin_tiny_patch4_window7_224 swinv2_cr_tiny_224 swinv2_tiny_window8_256
+tnt_s_legacy_patch16_224 twins_svt_small vit_srelpos_small_patch16_224 volo_d1_224
+wide_resnet50_2
+""".split()
