@@ -24,11 +24,12 @@ class SmpNet(nn.Module):
 
     A network with a map at stride 2, as most convolutional ones, is an encoder of that package as
     it has it (``tu-NAME``); any other gives the levels of ``Backbone``. Where an architecture wants
-    an encoder dilated, coarser levels of such a one are enlarged instead.
+    an encoder dilated, coarser levels of such a one are enlarged instead. ``dpt`` has blocks of a
+    plain vision transformer as they are.
 
     Args:
         architecture: ``unet``, ``unetplusplus``, ``manet``, ``linknet``, ``fpn``, ``pspnet``,
-            ``pan``, ``deeplabv3``, ``deeplabv3plus``, ``upernet`` or ``segformer``.
+            ``pan``, ``deeplabv3``, ``deeplabv3plus``, ``upernet``, ``segformer`` or ``dpt``.
         backbone: name of a timm network.
         num_classes: N.
         pretrained: backbone weights: False, True (timm's hub), or the path of a local file.
@@ -65,7 +66,12 @@ class SmpNet(nn.Module):
         build = known[architecture.lower()]
         shared = {"in_channels": in_chans, "classes": num_classes, "encoder_weights": None}
         try:
-            if 2 in own.net.feature_info.reduction() and own.tile is None:
+            if architecture.lower() == "dpt":
+                self.model = build(
+                    f"tu-{backbone}", **shared, **(backbone_options or {}), **options
+                )
+                self.model.encoder.model = _plain_transformer(own)
+            elif 2 in own.net.feature_info.reduction() and own.tile is None:
                 self.model = build(f"tu-{backbone}", **shared, **options)
                 _copy(own.net, self.model.encoder.model)
             else:
@@ -140,6 +146,17 @@ class _Levels(nn.Module):
             for level in self.backbone(x)
         ]
         return [x, nothing, *levels][: self.depth + 1]
+
+
+def _plain_transformer(backbone: Backbone) -> nn.Module:
+    """The timm network inside.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if backbone.pyramid is None or backbone.tile or not hasattr(backbone.net, "model"):
+        raise ValueError("it takes plain vision transformers of any image size only")
+    return backbone.net.model
 
 
 def _copy(source: nn.Module, target: nn.Module) -> None:
