@@ -17,7 +17,7 @@ import torch
 from benchmarks.measuring import table
 from network.devices import keep_freed_memory
 
-BENCHMARKS = ("model", "hbis", "data", "split", "eval", "scaling", "scenes")
+BENCHMARKS = ("model", "baselines", "hbis", "data", "split", "eval", "scaling", "scenes")
 
 
 def main() -> None:
