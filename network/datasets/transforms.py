@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
+from network.datasets.augmentations import for_masks
 from network.datasets.dataset import Pair
 from network.errors import ConfigError
 
@@ -32,8 +33,11 @@ class TrainTransform:
         mosaic: probability.
         max_class_share: above it a window is drawn again.
         redraws: how often at most.
-        augmentations: albumentations transforms on top of flips and rotations by 90 degrees; those
-            that fill pixels need ``fill_mask=ignore_index``, or the fill counts as class 0.
+        augmentations: albumentations transforms on top of flips and rotations by 90 degrees. They
+            keep size and type of the crop; where they fill its mask, it is ignored.
+
+    Raises:
+        ConfigError: values out of their range, or augmentations that do otherwise.
     """
 
     def __init__(
@@ -58,7 +62,7 @@ class TrainTransform:
         self.max_class_share = max_class_share
         self.redraws = redraws
         # Flips and 90-degree rotations together: each of the eight with the same probability.
-        self.augment = A.Compose([A.D4(p=1.0), *augmentations])
+        self.augment = A.Compose([A.D4(p=1.0), *for_masks(augmentations, ignore_index)])
 
     def __call__(self, read: Read, count: int, index: int, seed: int) -> Pair:
         """Draw a crop of sample ``index``; the same seed gives the same crop."""
@@ -70,7 +74,15 @@ class TrainTransform:
             pair = self._window(read(index), size, size, rng)
         self.augment.set_random_seed(int(rng.integers(2**31)))
         augmented = self.augment(image=pair.image, mask=pair.mask)
-        return Pair(augmented["image"], augmented["mask"])
+        image, mask = augmented["image"], augmented["mask"]
+        for name, before, after in (("images", pair.image, image), ("masks", pair.mask, mask)):
+            if (before.shape, before.dtype) != (after.shape, after.dtype):
+                raise ConfigError(
+                    f"transform.augmentations make {name} {after.dtype} {list(after.shape)} of "
+                    f"{before.dtype} {list(before.shape)}; leave out what changes size or type "
+                    "(images are normalised later, by dataset.mean and dataset.std)"
+                )
+        return Pair(image, mask)
 
     def _mosaic(self, read: Read, count: int, index: int, rng: np.random.Generator) -> Pair:
         size = self.crop_size
