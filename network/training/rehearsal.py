@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 from network.datasets.datamodule import SegmentationDataModule
 from network.devices import AUTOCAST_DTYPES
 from network.errors import ConfigError, UserError
+from network.models.output import segment
 from network.processes import random_states, restore_random_state, starts_alone
 
 _TRAINING = "change train_batch_size, transform.crop_size, the network or the loss"
@@ -18,6 +21,27 @@ _VALIDATION = (
     "a network of one fixed size needs validation images of that size; cut them, or choose a "
     "backbone that takes any"
 )
+
+
+def gives_heatmaps(net: nn.Module, data: SegmentationDataModule) -> bool:
+    """Whether a network gives class heatmaps, by trying it on a training image.
+
+    Args:
+        net: in training mode, as which it is left.
+        data: set up for training.
+
+    Raises:
+        ConfigError: it fails, or gives what is no output.
+        DataError: an image that cannot be read.
+    """
+    image = data.first_batch("train", 1)["image"]
+    states = random_states(image.device)
+    net.eval()
+    with torch.no_grad(), _named(net, None, image, _TRAINING):
+        out = segment(net, image, data.layout.spec.num_classes)
+    net.train()
+    restore_random_state(states, image.device)
+    return len(out.heatmaps) > 0
 
 
 def rehearse(
@@ -46,8 +70,7 @@ def rehearse(
         names of the loss's terms.
 
     Raises:
-        ConfigError: network or loss fail, or the logits do not have the size of the mask or the
-            classes of the dataset.
+        ConfigError: network or loss fail, or the network gives what is no output.
         DataError: an image that cannot be read.
     """
     copies = _copied(net, loss) if starts_alone() else None
@@ -87,33 +110,27 @@ def _step(
     net: nn.Module, loss: nn.Module, batch: dict[str, Any], classes: int, advice: str
 ) -> list[str]:
     """A batch through network and loss, and back where gradients are enabled."""
-    image, mask = batch["image"], batch["mask"]
-    try:
-        out = net(image)
-        _check_logits(getattr(out, "logits", None), mask, classes)
-        terms = loss(out, mask)
+    with _named(net, loss, batch["image"], advice):
+        terms = loss(segment(net, batch["image"], classes), batch["mask"])
         total = terms["total"]
         if torch.is_grad_enabled():
             total.backward()
-    except Exception as error:  # network and loss may be somebody's
+    return list(terms)
+
+
+@contextmanager
+def _named(net: nn.Module, loss: nn.Module | None, image: Tensor, advice: str) -> Iterator[None]:
+    """Say of which batch a fault in a network or a loss is; both may be somebody's."""
+    try:
+        yield
+    except Exception as error:
         if isinstance(error, (UserError, torch.OutOfMemoryError)):
             raise
         reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         size = "x".join(str(side) for side in image.shape[-2:])
         kind = "training" if net.training else "validation"
+        names = [type(each).__name__ for each in (net, loss) if each is not None]
         raise ConfigError(
-            f"{type(net).__name__} and {type(loss).__name__} fail in {kind} on a batch of "
+            f"{' and '.join(names)} {'fail' if loss else 'fails'} in {kind} on a batch of "
             f"{len(image)} of {size} pixels ({reason}): {advice}. BICOR_TRACEBACK=1 shows where"
         ) from error
-    return list(terms)
-
-
-def _check_logits(logits: Tensor | None, mask: Tensor, classes: int) -> None:
-    """Refuse what no mask can be compared with."""
-    wanted = [len(mask), classes, *mask.shape[1:]]
-    found = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-    if found != wanted:
-        raise ConfigError(
-            f"the network's output.logits are {found}, for masks {list(mask.shape)} of {classes} "
-            f"classes they must be {wanted}"
-        )
