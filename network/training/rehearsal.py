@@ -16,11 +16,11 @@ from network.errors import ConfigError, UserError
 from network.models.output import segment
 from network.processes import random_states, restore_random_state, starts_alone
 
-_TRAINING = "change train_batch_size, transform.crop_size, the network or the loss"
-_VALIDATION = (
-    "a network of one fixed size needs validation images of that size; cut them, or choose a "
-    "backbone that takes any"
-)
+_ADVICE = {
+    "training": "change train_batch_size, transform.crop_size, the network or the loss",
+    "validation": "a network of one fixed size needs validation images of that size; cut them, or "
+    "choose a backbone that takes any",
+}
 
 
 def gives_heatmaps(net: nn.Module, data: SegmentationDataModule) -> bool:
@@ -37,7 +37,7 @@ def gives_heatmaps(net: nn.Module, data: SegmentationDataModule) -> bool:
     image = data.first_batch("train", 1)["image"]
     states = random_states(image.device)
     net.eval()
-    with torch.no_grad(), _named(net, None, image, _TRAINING):
+    with torch.no_grad(), _named(net, None, image, "training"):
         out = segment(net, image, data.layout.spec.num_classes)
     net.train()
     restore_random_state(states, image.device)
@@ -78,7 +78,7 @@ def rehearse(
     if copies is None:
         with torch.no_grad():
             batch = data.first_batch("train", 1)
-            terms = _step(net.eval(), loss.eval(), batch, classes, _TRAINING)
+            terms = _step(net.eval(), loss.eval(), batch, classes, "training")
         net.train()
         loss.train()
         return terms
@@ -90,10 +90,10 @@ def rehearse(
     try:
         with torch.autocast(device.type, dtype, enabled=dtype is not None):
             batch = data.first_batch("train", images, device)
-            terms = _step(net, loss, batch, classes, _TRAINING)
+            terms = _step(net, loss, batch, classes, "training")
             batch = data.first_batch("val", 1, device)
             with torch.no_grad():
-                _step(net.eval(), loss.eval(), batch, classes, _VALIDATION)
+                _step(net.eval(), loss.eval(), batch, classes, "validation")
     finally:
         restore_random_state(states, device)
     return terms
@@ -107,10 +107,10 @@ def _copied(net: nn.Module, loss: nn.Module) -> tuple[nn.Module, nn.Module] | No
 
 
 def _step(
-    net: nn.Module, loss: nn.Module, batch: dict[str, Any], classes: int, advice: str
+    net: nn.Module, loss: nn.Module, batch: dict[str, Any], classes: int, stage: str
 ) -> list[str]:
     """A batch through network and loss, and back where gradients are enabled."""
-    with _named(net, loss, batch["image"], advice):
+    with _named(net, loss, batch["image"], stage):
         terms = loss(segment(net, batch["image"], classes), batch["mask"])
         total = terms["total"]
         if torch.is_grad_enabled():
@@ -119,7 +119,7 @@ def _step(
 
 
 @contextmanager
-def _named(net: nn.Module, loss: nn.Module | None, image: Tensor, advice: str) -> Iterator[None]:
+def _named(net: nn.Module, loss: nn.Module | None, image: Tensor, stage: str) -> Iterator[None]:
     """Say of which batch a fault in a network or a loss is; both may be somebody's."""
     try:
         yield
@@ -128,9 +128,9 @@ def _named(net: nn.Module, loss: nn.Module | None, image: Tensor, advice: str) -
             raise
         reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         size = "x".join(str(side) for side in image.shape[-2:])
-        kind = "training" if net.training else "validation"
         names = [type(each).__name__ for each in (net, loss) if each is not None]
         raise ConfigError(
-            f"{' and '.join(names)} {'fail' if loss else 'fails'} in {kind} on a batch of "
-            f"{len(image)} of {size} pixels ({reason}): {advice}. BICOR_TRACEBACK=1 shows where"
+            f"{' and '.join(names)} {'fail' if len(names) > 1 else 'fails'} in {stage} on a batch "
+            f"of {len(image)} of {size} pixels ({reason}): {_ADVICE[stage]}. BICOR_TRACEBACK=1 "
+            "shows where"
         ) from error

@@ -8,7 +8,7 @@ import cv2
 import pytest
 import torch
 
-from tests.conftest import FOLDER_CONFIG, refused, succeed_here
+from tests.conftest import FOLDER_CONFIG, refused, run_here, succeed_here
 
 OWN = """
 from torch import nn
@@ -136,6 +136,25 @@ net = partial(Wrong)
 def test_what_is_no_output_is_refused_before_anything_is_written(own, gives, more, words):
     (own / "any.py").write_text(FOLDER_CONFIG + WRONG.format(gives=gives, more=more))
     refused(own, *words, arguments=CONFIG)
+
+
+def test_a_trained_network_that_gives_no_output_any_more_is_refused_everywhere(own):
+    config = own / "any.py"
+    config.write_text(FOLDER_CONFIG + WRONG.format(gives="y", more=0))
+    succeed_here(own, "train.py", *CONFIG)
+    config.write_text(FOLDER_CONFIG + WRONG.format(gives="{'out': y}", more=0))
+    words = ("error: Wrong gives a dict with 'out'; a network must give logits",)
+    folder = own / "data/own/images"
+    images = (folder / "scene_000.jpg", folder / "scene_002.jpg")
+    arguments = (*CONFIG, "-o", "out")
+    (own / "out").mkdir()
+    for script in ("test.py", "tools/heatmaps.py", "tools/embeddings.py"):
+        refused(own, *words, script=script, arguments=arguments)
+    result = run_here(own, "predict.py", *arguments, *images)
+    assert result.status == 1
+    assert result.error.count("error: ") == 1
+    assert words[0] in result.error
+    assert not list((own / "out").glob("*.png"))
 
 
 def test_a_network_that_cannot_be_told_its_classes_is_refused_everywhere(own):
