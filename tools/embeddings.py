@@ -37,7 +37,7 @@ def main() -> None:
     if len(dataset) < 2:
         raise ConfigError("one image alone has no scatter; choose a --split of at least 2")
     names, arrays = [], []
-    for found in tqdm(trained.inspect(dataset), total=len(dataset), unit="image"):
+    for found in tqdm(trained.inspect(dataset, "embeddings"), total=len(dataset), unit="image"):
         names.append(found.name)
         arrays.append(found.embeddings)
     embeddings = np.stack(arrays)

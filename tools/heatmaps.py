@@ -53,7 +53,7 @@ def main() -> None:
     output = Path(args.output)
     inputs = [path for sample in dataset.samples for path in sample.files]
     with staged_outputs(output, inputs) as aside:
-        for found in tqdm(trained.inspect(dataset), total=len(dataset), unit="image"):
+        for found in tqdm(trained.inspect(dataset, "heatmaps"), total=len(dataset), unit="image"):
             layers = _layers(args.layers, len(found.heatmaps))
             figure = heatmap_figure(found, spec, classes, layers, args.opacity, args.colormap)
             save_figure(figure, aside / found.name)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,11 +23,13 @@ from network.evaluation.results import notes, recorded_scores, recorded_splits
 from network.experiment import Experiment
 from network.experiment.provenance import provenance
 from network.files.hashing import file_hash
+from network.files.images import image_size
 from network.files.writing import write_json
 from network.inference.predictor import Predictor
 from network.inference.trained_network import Trained
 from network.metrics import Scores, count_pixels, score_table
 from network.scenes.blending import DEFAULT_OVERLAP, DEFAULT_WINDOW
+from network.scenes.large_images import predict_classes, tiled
 from network.scenes.prediction import predict_tile
 
 MASK_KINDS = {"eroded": "eroded", "mask": "full"}
@@ -38,6 +42,7 @@ def score(
     spec: DatasetSpec,
     writer: MaskWriter,
     unit: str = "images",
+    window: int = sys.maxsize,
 ) -> dict[Variant, Counts]:
     """Predict, save and count batches with normalised ``image``, ``name`` and masks.
 
@@ -47,6 +52,7 @@ def score(
         spec: of the dataset.
         writer: takes the masks.
         unit: ``images`` or ``patches``.
+        window: pixels; images with a longer side are predicted in windows of this side.
 
     Returns:
         by variant; nothing where there are no labels.
@@ -56,7 +62,7 @@ def score(
     for batch in batches:
         names += batch["name"]
         for tta, predict in predictors.items():
-            predicted = predict(batch["image"]).argmax(dim=1)
+            predicted = predict_classes(batch["image"], predict, spec.num_classes, window)
             if tta == next(iter(predictors)):
                 for name, mask in zip(batch["name"], predicted.to(torch.uint8), strict=True):
                     writer.write(name, mask)
@@ -115,10 +121,11 @@ def test(
 
     names = [tta, "none"] if compare_tta else [tta]
     predictors = {name: trained.predictor(name) for name in names}
+    windows = _windows(samples, experiment.test_window, predictors[tta])
     batches = tqdm(trained.batches(dataset), desc="testing", unit="batch")
     with replaced_outputs(output, inputs) as aside:
         with MaskWriter(aside, spec, rgb) as writer:
-            counts = score(predictors, batches, spec, writer, unit)
+            counts = score(predictors, batches, spec, writer, unit, experiment.test_window)
         if tiles:
             with MaskWriter(aside / SCENES, spec, rgb) as writer:
                 counts |= score_scenes(trained, predictors, layout.raw(), tiles, writer)
@@ -131,6 +138,7 @@ def test(
             "images": len(samples),
             **recorded_scores(scores, counts, spec),
             "splits": splits,
+            "windows": windows,
             "scenes": {"window": DEFAULT_WINDOW, "overlap": DEFAULT_OVERLAP} if tiles else None,
             "tta": {
                 name: {"passes": len(predict.passes)} | asdict(spec.augmentation(name))
@@ -192,6 +200,19 @@ def score_scenes(
                 )
                 counts.setdefault(Variant(kind, tta, SCENES), []).append(found)
     return _in_order(names, counts, predictors, SCENES)
+
+
+def _windows(samples: Sequence[Sample], window: int, predictor: Predictor) -> dict[str, Any] | None:
+    """What is recorded, and said, of images that are predicted in windows; None where none is."""
+    large = sum(max(image_size(sample.image)) > window for sample in samples)
+    if not large:
+        return None
+    tiled(window, window, window, predictor)  # refuses windows that are too small
+    print(
+        f"{large} of {len(samples)} images have a side above test_window={window} pixels; they are "
+        f"predicted in windows of {window} that overlap by {DEFAULT_OVERLAP:g}"
+    )
+    return {"window": window, "overlap": DEFAULT_OVERLAP, "images": large}
 
 
 def _in_order(

@@ -12,7 +12,7 @@ import ast
 import importlib.util
 import sys
 import types
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 from torch import nn
 
 from network.errors import ConfigError
-from network.experiment.values import check_name
+from network.experiment.values import check_name, nearest, parameters
 from network.files.modules import remember
 
 
@@ -99,6 +99,32 @@ def parse_value(text: str) -> Any:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return {"true": True, "false": False, "none": None}.get(text.lower(), text)
+
+
+def overridden(settings: Any, text: str, known: Mapping[str, Any]) -> tuple[str, Any]:
+    """Name and value of the setting that an override changes.
+
+    Args:
+        settings: with every setting as an attribute.
+        text: the override, as ``net.backbone=resnet18``.
+        known: the settings by their names.
+
+    Raises:
+        ConfigError: no such setting, or a parameter that it does not have.
+    """
+    _, equals, value = text.partition("=")
+    root, *rest = override_path(text)
+    if not equals or not root:
+        raise ConfigError(f"override {text!r} is not of the form name=value")
+    if root not in known:
+        raise ConfigError(f"override {text!r}: unknown setting {root!r}{nearest(root, known)}")
+    old = getattr(settings, root)
+    if not rest and isinstance(old, partial):
+        raise ConfigError(
+            f"override {text!r}: {root} is built by {old.func.__name__}; "
+            f"override its parameters, as {root}.{next(iter(parameters(old)), 'name')}=..."
+        )
+    return root, with_value(old, rest, parse_value(value), text)
 
 
 def with_value(old: Any, path: Sequence[str], value: Any, text: str) -> Any:

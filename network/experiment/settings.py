@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -18,12 +17,11 @@ from network.datasets.dataset import Transform
 from network.datasets.layout import DatasetLayout, Sample
 from network.datasets.transforms import TrainTransform
 from network.errors import ConfigError
+from network.experiment.completing import complete_network
 from network.experiment.loading import (
     as_partial,
-    override_path,
-    parse_value,
+    overridden,
     read_config,
-    with_value,
 )
 from network.experiment.values import (
     accepted,
@@ -32,9 +30,8 @@ from network.experiment.values import (
     complete,
     described,
     nearest,
-    parameters,
 )
-from network.losses import BiCoRLoss
+from network.losses.default import default_loss
 from network.models.geometry import min_size_of
 
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
@@ -57,7 +54,8 @@ class Experiment:
     Attributes:
         dataset: builds the dataset's layout.
         net: builds the network; the number of classes comes from the dataset.
-        loss: builds the loss; the ignore index comes from the dataset.
+        loss: builds the loss; the ignore index comes from the dataset. Without it, training takes
+            ``BiCoRLoss`` for a network that gives heatmaps and ``SegmentationLoss`` for any other.
         transform: builds the transform of training samples.
         name: of the run, for output folders; without it, the config file's name.
         seed: of weights, shuffling and transforms.
@@ -90,13 +88,15 @@ class Experiment:
         logger: ``csv``, or ``tensorboard`` or ``wandb`` beside it.
         sample_every: epochs between pictures of sample predictions; 0 draws none.
         sample_images: validation images on them.
+        test_window: pixels; tests predict images with a longer side in overlapping windows of this
+            side, as ``predict.py`` does, and all others whole.
         check_data: decode every image and mask before training or testing; without it only
             names and sizes are checked, and a truncated image may be taken for a gray one.
     """
 
     dataset: Callable[..., DatasetLayout]
     net: Callable[..., nn.Module]
-    loss: Callable[..., nn.Module] = field(default_factory=lambda: partial(BiCoRLoss))
+    loss: Callable[..., nn.Module] = field(default_factory=lambda: partial(default_loss))
     transform: Callable[..., Transform] = field(default_factory=lambda: partial(TrainTransform))
     name: str = ""
     seed: int = 42
@@ -126,6 +126,7 @@ class Experiment:
     logger: str = "csv"
     sample_every: int = 5
     sample_images: int = 4
+    test_window: int = 2048
     check_data: bool = True
 
     config_path: Path = field(default=Path(), metadata={"setting": False})
@@ -152,7 +153,7 @@ class Experiment:
             values[name] = as_partial(values[name], f"{path}: {name}")
         experiment = cls(**values, config_path=path, overrides=tuple(overrides))
         for override in overrides:
-            experiment._override(override, known)
+            setattr(experiment, *overridden(experiment, override, known))
         for name in known:
             check_value(name, getattr(experiment, name), hints[name], str(path))
         experiment._check_ranges()
@@ -182,11 +183,26 @@ class Experiment:
         return build(partial(self.complete_net(spec), **without), "net")
 
     def complete_net(self, spec: DatasetSpec) -> partial:
-        """``net`` with what the dataset knows."""
-        return complete(self.net, "net", num_classes=spec.num_classes, in_chans=len(spec.mean))
+        """``net`` with what the dataset knows (see ``complete_network``)."""
+        return complete_network(self.net, spec)
+
+    def with_loss(self, heatmaps: Callable[[], bool]) -> Experiment:
+        """The same with a loss, where the config names none.
+
+        Args:
+            heatmaps: finds out whether the network gives some.
+
+        Raises:
+            ConfigError: an override of a parameter that this loss does not have.
+        """
+        if self.loss.func is not default_loss:
+            return self
+        loss = self.loss(heatmaps())
+        check_value("loss", loss, Callable[..., nn.Module], str(self.config_path))
+        return replace(self, loss=loss)
 
     def build_loss(self, spec: DatasetSpec) -> nn.Module:
-        """The loss for a dataset."""
+        """The loss for a dataset; of a config that names none, after ``with_loss``."""
         return build(complete(self.loss, "loss", ignore_index=spec.ignore_index), "loss")
 
     def build_transform(self, spec: DatasetSpec) -> Transform:
@@ -232,21 +248,6 @@ class Experiment:
             if f.metadata.get("setting", True)
         }
 
-    def _override(self, text: str, known: Mapping[str, Any]) -> None:
-        _, equals, value = text.partition("=")
-        root, *rest = override_path(text)
-        if not equals or not root:
-            raise ConfigError(f"override {text!r} is not of the form name=value")
-        if root not in known:
-            raise ConfigError(f"override {text!r}: unknown setting {root!r}{nearest(root, known)}")
-        old = getattr(self, root)
-        if not rest and isinstance(old, partial):
-            raise ConfigError(
-                f"override {text!r}: {root} is built by {old.func.__name__}; "
-                f"override its parameters, as {root}.{next(iter(parameters(old)), 'name')}=..."
-            )
-        setattr(self, root, with_value(old, rest, parse_value(value), text))
-
     def _check_ranges(self) -> None:
         at_least = {
             "max_epoch": 1,
@@ -263,6 +264,7 @@ class Experiment:
             "num_nodes": 1,
             "sample_every": 0,
             "sample_images": 1,
+            "test_window": 1,
             "seed": 0,
             "checkpoint_every_minutes": 0,
         }

@@ -69,7 +69,7 @@ def accepted(call: Callable, arguments: Mapping[str, Any]) -> dict[str, Any]:
 def complete(call: Callable, setting: str, **facts: Any) -> partial:
     """Add what the dataset knows, unless the config says something else, which is a fault."""
     given = call.keywords if isinstance(call, partial) else {}
-    facts = accepted(call, facts)
+    facts = accepted(call, facts) | {name: facts[name] for name in facts.keys() & given.keys()}
     for name, value in facts.items():
         if given.get(name, value) != value:
             raise ConfigError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from network.datasets.dataset import SegmentationDataset
 from network.datasets.layout import listed
 from network.devices import AUTOCAST_DTYPES
 from network.errors import ConfigError
+from network.models.output import SegmentationOutput, segment
 
 
 class Inspection(NamedTuple):
@@ -23,15 +25,15 @@ class Inspection(NamedTuple):
         name: of the sample.
         image: RGB uint8 [H, W, 3].
         masks: class indices uint8 [H, W]: ``mask`` and ``eroded``, where there are labels.
-        prediction: class indices uint8 [H, W].
-        heatmaps: sigmoid of ``out.heatmaps``, float32 [L, N, h, w]; [0] of a network without.
-        embeddings: ``out.class_embeddings``, float32 [L, N, C]; [0] of a network without.
+        prediction: class indices uint8 [H, W]; None of an image that the network was spared.
+        heatmaps: sigmoid of ``out.heatmaps``, float32 [L, N, h, w]; [0] where there are none.
+        embeddings: ``out.class_embeddings``, float32 [L, N, C]; [0] where there are none.
     """
 
     name: str
     image: np.ndarray
     masks: dict[str, np.ndarray]
-    prediction: np.ndarray
+    prediction: np.ndarray | None
     heatmaps: np.ndarray
     embeddings: np.ndarray
 
@@ -47,8 +49,9 @@ def inspect(
     normalise: Callable[[Tensor], Tensor],
     device: torch.device,
     precision: str,
+    longest: int = sys.maxsize,
 ) -> Iterator[Inspection]:
-    """Run a network in evaluation mode over samples, one after another.
+    """Run a network in evaluation mode over samples, one after another, each image whole.
 
     Args:
         net: on the device.
@@ -56,27 +59,42 @@ def inspect(
         normalise: uint8 [B, 3, H, W] -> float32, for the network.
         device: where to run.
         precision: a key of ``network.devices.AUTOCAST_DTYPES``.
+        longest: side in pixels of the images that the network sees; of larger ones nothing is
+            found.
     """
     dtype = AUTOCAST_DTYPES[precision]
+    classes = dataset.layout.spec.num_classes
     for index in range(len(dataset)):
         item = dataset[index]
-        with (
-            torch.inference_mode(),
-            torch.autocast(device.type, dtype, enabled=dtype is not None),
-        ):
-            out = net(normalise(item["image"][None].to(device)))
+        found = _NOTHING
+        if max(item["image"].shape[-2:]) <= longest:
+            with (
+                torch.inference_mode(),
+                torch.autocast(device.type, dtype, enabled=dtype is not None),
+            ):
+                found = _found(segment(net, normalise(item["image"][None].to(device)), classes))
         yield Inspection(
             item["name"],
             item["image"].permute(1, 2, 0).contiguous().numpy(),
             {kind: item[kind].numpy() for kind in ("mask", "eroded") if kind in item},
-            out.logits[0].argmax(dim=0).to(torch.uint8).cpu().numpy(),
-            _stacked([heatmap.float().sigmoid() for heatmap in getattr(out, "heatmaps", ())]),
-            _stacked([each.float() for each in getattr(out, "class_embeddings", ())]),
+            **found,
         )
 
 
+def _found(out: SegmentationOutput) -> dict[str, np.ndarray]:
+    return {
+        "prediction": out.logits[0].argmax(dim=0).to(torch.uint8).cpu().numpy(),
+        "heatmaps": _stacked([heatmap.float().sigmoid() for heatmap in out.heatmaps]),
+        "embeddings": _stacked([each.float() for each in out.class_embeddings]),
+    }
+
+
 def _stacked(layers: Sequence[Tensor]) -> np.ndarray:
-    return torch.cat(layers).cpu().numpy() if layers else np.empty(0, np.float32)
+    return torch.cat(layers).cpu().numpy() if layers else _EMPTY
+
+
+_EMPTY = np.empty(0, np.float32)
+_NOTHING = {"prediction": None, "heatmaps": _EMPTY, "embeddings": _EMPTY}
 
 
 def spread(dataset: SegmentationDataset, most: int) -> list[str]:

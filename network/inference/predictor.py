@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from network.datasets.catalog import PLAIN, Augmentation
 from network.devices import AUTOCAST_DTYPES, release_freed_memory
 from network.models.geometry import min_size_of
+from network.models.output import segment
 from network.models.padding import resized
 
 RUNS_PER_RELEASE = 8
@@ -26,6 +27,7 @@ class Predictor:
         augmentation: the passes.
         device: where to run.
         precision: a key of ``network.devices.AUTOCAST_DTYPES``.
+        num_classes: N; without it, as many as the network gives.
     """
 
     def __init__(
@@ -34,10 +36,13 @@ class Predictor:
         augmentation: Augmentation = PLAIN,
         device: torch.device | str = "cpu",
         precision: str = "32-true",
+        num_classes: int | None = None,
     ) -> None:
         self.device = torch.device(device)
         self.net = net.to(self.device, memory_format=torch.channels_last).eval()
+        self.num_classes = num_classes
         self.passes = _passes(augmentation)
+        self.overshoots = augmentation.interpolation == "bicubic"
         self.min_size = math.ceil(min_size_of(net) / min(1.0, *augmentation.scales))
         self.dtype = AUTOCAST_DTYPES[precision]
         self.runs = 0
@@ -55,6 +60,8 @@ class Predictor:
         for augment in self.passes:
             probabilities = self._probabilities(augment.augment_image(image))
             probabilities = resized(augment.deaugment_mask(probabilities), image.shape[-2:])
+            if self.overshoots:
+                probabilities = _brought_back(probabilities)
             total = probabilities if total is None else total.add_(probabilities)
         return total[..., :height, :width] / len(self.passes)
 
@@ -63,8 +70,14 @@ class Predictor:
         if self.device.type == "cpu" and self.runs % RUNS_PER_RELEASE == 0:
             release_freed_memory()
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
-            logits = self.net(image).logits
+            logits = segment(self.net, image, self.num_classes).logits
         return logits.float().softmax(dim=1)
+
+
+def _brought_back(probabilities: Tensor) -> Tensor:
+    """Interpolated values, which may lie beyond 0 and 1, as probabilities again."""
+    clamped = probabilities.clamp(0, 1)
+    return clamped / clamped.sum(dim=1, keepdim=True)
 
 
 def _passes(augmentation: Augmentation) -> list[ttach.base.Transformer]:

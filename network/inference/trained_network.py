@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,22 +79,31 @@ class Trained:
 
     def predictor(self, tta: str) -> Predictor:
         """The network with an augmentation: ``none``, ``lr`` or ``d4``."""
-        return Predictor(self.net, self.spec.augmentation(tta), self.device, self.precision)
+        passes, classes = self.spec.augmentation(tta), self.spec.num_classes
+        return Predictor(self.net, passes, self.device, self.precision, classes)
 
     def dataset(self, split: str) -> SegmentationDataset:
         """The samples of ``train``, ``val`` or ``test``, whole and as they are."""
         return SegmentationDataset(self.layout, split)
 
-    def inspect(self, dataset: SegmentationDataset) -> Iterator[Inspection]:
+    def inspect(
+        self, dataset: SegmentationDataset, needs: str = "", longest: int = sys.maxsize
+    ) -> Iterator[Inspection]:
         """``network.inference.inspection.inspect`` of this network.
 
+        Args:
+            dataset: the samples.
+            needs: ``heatmaps`` or ``embeddings``, where there is nothing to do without.
+            longest: side in pixels of the images that the network sees.
+
         Raises:
-            ConfigError: it has no class heatmaps.
+            ConfigError: the network gives none of what is needed.
         """
         net = self.net.to(self.device, memory_format=torch.channels_last)
-        for found in inspect(net, dataset, self.data.normalise, self.device, self.precision):
-            if not len(found.heatmaps):
-                raise ConfigError(f"{type(net).__name__} has no class heatmaps to look at")
+        normalise = self.data.normalise
+        for found in inspect(net, dataset, normalise, self.device, self.precision, longest):
+            if needs and not len(getattr(found, needs)):
+                raise ConfigError(f"{type(net).__name__} gives no class {needs} to look at")
             yield found
 
     def batches(self, dataset: SegmentationDataset) -> Batches:

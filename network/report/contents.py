@@ -85,7 +85,7 @@ def report_contents(
     viewer, previews = [], ONLY_SCORES
     if trained is not None:
         viewer = _viewer(folder, results, trained, variant, scores, most, side)
-        previews = _described(len(viewer), len(scores), side)
+        previews = _described(viewer, len(scores), side, trained.experiment.test_window)
     place = {entry["name"]: index for index, entry in enumerate(viewer)}
     checkpoint = results["checkpoint"]
     epoch = f", epoch {checkpoint['epoch']}" if checkpoint["epoch"] else ""
@@ -171,7 +171,8 @@ def _viewer(
     trained.experiment.check(trained.layout, dataset.samples)
     kinds = {kind: key for key, kind in MASK_KINDS.items()}
     viewer, left = [], PAGE_LIMIT - _RESERVE - 200 * len(scores)
-    for found in tqdm(trained.inspect(dataset), total=len(names), unit="image"):
+    inspected = trained.inspect(dataset, longest=trained.experiment.test_window)
+    for found in tqdm(inspected, total=len(names), unit="image"):
         truth = found.masks.get(kinds[variant.masks]) if variant else None
         entry = preview(found, truth, _saved_mask(folder, found), side)
         left -= len(json.dumps(entry))
@@ -197,13 +198,16 @@ def _hex(color: Sequence[int]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*color)
 
 
-def _described(shown: int, images: int, side: int) -> str:
+def _described(viewer: Sequence[dict[str, Any]], images: int, side: int, window: int) -> str:
+    shown = len(viewer)
     which = f"All {images} images" if shown == images else f"{shown} of {images} images"
     why = "" if shown == images else " (worst, best and some between, to keep the page small)"
-    return (
-        f"{which}{why}, as previews of at most {side} pixels; heatmaps of one pass, without "
-        "test-time augmentation."
-    )
+    heatmaps = sum(bool(entry["heatmaps"]) for entry in viewer)
+    of = ""
+    if heatmaps:
+        of = "; heatmaps of one pass, without test-time augmentation"
+        of += "" if heatmaps == shown else f", of images up to test_window={window} pixels"
+    return f"{which}{why}, as previews of at most {side} pixels{of}."
 
 
 def _protocol(results: dict[str, Any]) -> list[tuple[str, str]]:
@@ -215,6 +219,7 @@ def _protocol(results: dict[str, Any]) -> list[tuple[str, str]]:
             ("Patches", f"{cut['size']} pixels, stride {cut['stride']}, scale {cut['scale']}")
             for cut in splits["patches"]
         ),
+        *(("Windows", _windows(found)) for found in [results.get("windows")] if found),
         *((f"TTA {name}", _passes(passes)) for name, passes in results["tta"].items()),
         ("Means over", ", ".join(results["scored_classes"])),
         ("Confusion", "one matrix over all pixels of all images"),
@@ -224,6 +229,14 @@ def _protocol(results: dict[str, Any]) -> list[tuple[str, str]]:
         number = splits[f"images_of_{key}"]
         rows.append((what, "not known" if number is None else f"{number} of these images"))
     return rows
+
+
+def _windows(recorded: dict[str, Any]) -> str:
+    window = recorded["window"]
+    return (
+        f"{recorded['images']} images with a side above {window} pixels in windows of {window} "
+        f"that overlap by {recorded['overlap']:g}"
+    )
 
 
 def _rule(rule: dict[str, Any] | None) -> str:

@@ -16,6 +16,7 @@ const ERRORS = [
 const SYSTEM = matchMedia("(prefers-color-scheme: dark)");
 const SIDES = ["left", "right"];
 const LAYERS = Math.max(0, ...viewer.map(({ heatmaps }) => heatmaps.length));
+if (!LAYERS) delete SOURCES.heatmap;
 const ROWS = 150;
 const STEP = 1.5;
 const CLOSEST = 40;
@@ -24,7 +25,7 @@ const WHOLE = { zoom: 1, x: 0.5, y: 0.5 };
 
 const state = {
   variant: 0, mode: "percent", sort: scores.length ? 2 : 0, falling: false, filter: "",
-  image: 0, class: 0, layer: 0, opacity: 0.6, left: "prediction", right: "heatmap",
+  image: 0, class: 0, layer: 0, opacity: 0.6, left: "prediction", right: LAYERS ? "heatmap" : "truth",
   view: WHOLE, pointer: null,
 };
 const dependents = {

@@ -4,6 +4,7 @@ function startViewer() {
   $("previews").textContent = contents.previews;
   $("viewer-body").hidden = !viewer.length;
   $("class").parentElement.hidden = $("layer").parentElement.hidden = !LAYERS;
+  $("heatmap-keys").hidden = !LAYERS;
   $("viewer").ariaBusy = String(viewer.length > 0);
   if (!viewer.length) return;
   fillSelect("image", viewer.map(({ name }) => name));

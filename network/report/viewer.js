@@ -229,7 +229,9 @@ const KEYS = {
   l: () => LAYERS && choose({ layer: (state.layer + 1) % LAYERS }),
   "?": () => ($("help").open = !$("help").open),
 };
-classes.slice(0, 9).forEach((_, index) => (KEYS[index + 1] = () => choose({ class: index })));
+classes.slice(0, 9).forEach((_, index) => {
+  KEYS[index + 1] = () => LAYERS && choose({ class: index });
+});
 
 function onKey(event) {
   const act = KEYS[event.key.toLowerCase()];
@@ -253,8 +255,9 @@ function readHash() {
 }
 
 function writeHash() {
-  const [image, name] = [viewer[state.image].name, classes[state.class].name];
-  const hash = new URLSearchParams({ image, class: name, layer: state.layer + 1 });
+  const { name: image } = viewer[state.image];
+  const heatmap = LAYERS && { class: classes[state.class].name, layer: state.layer + 1 };
+  const hash = new URLSearchParams({ image, ...heatmap });
   try {
     history.replaceState(null, "", `#${hash}`);
   } catch {

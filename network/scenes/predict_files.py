@@ -152,11 +152,12 @@ def _fault_of_file(path: Path, error: Exception) -> DataError:
     """What is wrong with one file; what will be wrong with the others too is raised.
 
     Raises:
-        Exception: the output cannot be written, or the device is out of memory or out of order.
+        Exception: the network gives what is no output, the output cannot be written, or the device
+            is out of memory or out of order.
     """
     if isinstance(error, DataError):
         return error
-    if isinstance(error, (OutputError, *_OF_THE_DEVICE)) or _is_full(error):
+    if isinstance(error, (ConfigError, OutputError, *_OF_THE_DEVICE)) or _is_full(error):
         raise error
     return DataError(f"{path}: {type(error).__name__}: {' '.join(str(error).split())}".rstrip(": "))
 

@@ -17,6 +17,7 @@ from network.errors import TrainingError
 from network.experiment import Experiment
 from network.inference.identity import IDENTITY
 from network.metrics import Averages, Confusion, Scores, score_table
+from network.models.output import segment
 from network.processes import (
     average_buffers,
     check_agreement,
@@ -37,7 +38,7 @@ class SegmentationModule(pl.LightningModule):
     run takes the same steps as one that was never stopped.
 
     Args:
-        net: image -> output with ``logits``.
+        net: image -> what ``network.models.output.segment`` understands.
         loss: (output, mask) -> named terms with ``total``.
         spec: of the dataset.
         experiment: for the optimizer and its schedule.
@@ -71,7 +72,7 @@ class SegmentationModule(pl.LightningModule):
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits [B, N, H, W] of normalised images."""
-        return self.net(image).logits
+        return segment(self.net, image, self.spec.num_classes).logits
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
         """Loss of a batch.
@@ -194,7 +195,7 @@ class SegmentationModule(pl.LightningModule):
         }
 
     def _step(self, batch: dict, stage: str, confusion: Confusion) -> dict[str, Tensor]:
-        out = self.net(batch["image"])
+        out = segment(self.net, batch["image"], self.spec.num_classes)
         terms = self.loss(out, batch["mask"])
         confusion.update(out.logits.detach().argmax(dim=1), batch["mask"])
         self.averages[stage].update(terms, len(batch["name"]))

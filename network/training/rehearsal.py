@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -11,13 +13,35 @@ from torch import Tensor, nn
 from network.datasets.datamodule import SegmentationDataModule
 from network.devices import AUTOCAST_DTYPES
 from network.errors import ConfigError, UserError
+from network.models.output import segment
 from network.processes import random_states, restore_random_state
 
-_TRAINING = "change train_batch_size, transform.crop_size, the network or the loss"
-_VALIDATION = (
-    "a network of one fixed size needs validation images of that size; cut them, or choose a "
-    "backbone that takes any"
-)
+_ADVICE = {
+    "training": "change train_batch_size, transform.crop_size, the network or the loss",
+    "validation": "a network of one fixed size needs validation images of that size; cut them, or "
+    "choose a backbone that takes any",
+}
+
+
+def gives_heatmaps(net: nn.Module, data: SegmentationDataModule) -> bool:
+    """Whether a network gives class heatmaps, by trying it on a training image.
+
+    Args:
+        net: in training mode, as which it is left.
+        data: set up for training.
+
+    Raises:
+        ConfigError: it fails, or gives what is no output.
+        DataError: an image that cannot be read.
+    """
+    image = data.first_batch("train", 1)["image"]
+    states = random_states(image.device)
+    net.eval()
+    with torch.no_grad(), _named(net, None, image, "training"):
+        out = segment(net, image, data.layout.spec.num_classes)
+    net.train()
+    restore_random_state(states, image.device)
+    return len(out.heatmaps) > 0
 
 
 class Rehearsal(NamedTuple):
@@ -55,8 +79,7 @@ def rehearse(
         synchronised: batch norm will see the images of several processes.
 
     Raises:
-        ConfigError: network or loss fail, or the logits do not have the size of the mask or the
-            classes of the dataset.
+        ConfigError: network or loss fail, or the network gives what is no output.
         DataError: an image that cannot be read.
     """
     copies = _copied(net, loss)
@@ -64,7 +87,7 @@ def rehearse(
     if copies is None:
         with torch.no_grad():
             batch = data.first_batch("train", 1)
-            terms = _step(net.eval(), loss.eval(), batch, classes, _TRAINING)
+            terms = _step(net.eval(), loss.eval(), batch, classes, "training")
         net.train()
         loss.train()
         return Rehearsal(terms, [])
@@ -76,11 +99,11 @@ def rehearse(
     try:
         with torch.autocast(device.type, dtype, enabled=dtype is not None):
             batch = data.first_batch("train", images, device)
-            _step(net, loss, batch, classes, _TRAINING)
+            _step(net, loss, batch, classes, "training")
             trained = [(name, p) for name, p in net.named_parameters() if p.requires_grad]
             batch = data.first_batch("val", 1, device)
             with torch.no_grad():
-                terms = _step(net.eval(), loss.eval(), batch, classes, _VALIDATION)
+                terms = _step(net.eval(), loss.eval(), batch, classes, "validation")
     finally:
         restore_random_state(states, device)
     return Rehearsal(terms, [name for name, p in trained if p.grad is None])
@@ -94,36 +117,30 @@ def _copied(net: nn.Module, loss: nn.Module) -> tuple[nn.Module, nn.Module] | No
 
 
 def _step(
-    net: nn.Module, loss: nn.Module, batch: dict[str, Any], classes: int, advice: str
+    net: nn.Module, loss: nn.Module, batch: dict[str, Any], classes: int, stage: str
 ) -> list[str]:
     """A batch through network and loss, and back where gradients are enabled."""
-    image, mask = batch["image"], batch["mask"]
-    try:
-        out = net(image)
-        _check_logits(getattr(out, "logits", None), mask, classes)
-        terms = loss(out, mask)
+    with _named(net, loss, batch["image"], stage):
+        terms = loss(segment(net, batch["image"], classes), batch["mask"])
         total = terms["total"]
         if torch.is_grad_enabled():
             total.backward()
-    except Exception as error:  # network and loss may be somebody's
+    return list(terms)
+
+
+@contextmanager
+def _named(net: nn.Module, loss: nn.Module | None, image: Tensor, stage: str) -> Iterator[None]:
+    """Say of which batch a fault in a network or a loss is; both may be somebody's."""
+    try:
+        yield
+    except Exception as error:
         if isinstance(error, (UserError, torch.OutOfMemoryError)):
             raise
         reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         size = "x".join(str(side) for side in image.shape[-2:])
-        kind = "training" if net.training else "validation"
+        names = [type(each).__name__ for each in (net, loss) if each is not None]
         raise ConfigError(
-            f"{type(net).__name__} and {type(loss).__name__} fail in {kind} on a batch of "
-            f"{len(image)} of {size} pixels ({reason}): {advice}. BICOR_TRACEBACK=1 shows where"
+            f"{' and '.join(names)} {'fail' if len(names) > 1 else 'fails'} in {stage} on a batch "
+            f"of {len(image)} of {size} pixels ({reason}): {_ADVICE[stage]}. BICOR_TRACEBACK=1 "
+            "shows where"
         ) from error
-    return list(terms)
-
-
-def _check_logits(logits: Tensor | None, mask: Tensor, classes: int) -> None:
-    """Refuse what no mask can be compared with."""
-    wanted = [len(mask), classes, *mask.shape[1:]]
-    found = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-    if found != wanted:
-        raise ConfigError(
-            f"the network's output.logits are {found}, for masks {list(mask.shape)} of {classes} "
-            f"classes they must be {wanted}"
-        )

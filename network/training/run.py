@@ -31,7 +31,7 @@ from network.processes import starts_alone
 from network.training.checkpoint_callback import Checkpoints
 from network.training.loggers import EpochLog, build_loggers
 from network.training.module import SegmentationModule
-from network.training.rehearsal import rehearse
+from network.training.rehearsal import gives_heatmaps, rehearse
 from network.training.resuming import (
     check_protocol,
     check_steps,
@@ -87,6 +87,7 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     if checkpoint is not None:
         load_weights(net, stored, checkpoint)
     step = stored.get("global_step", 0)
+    experiment = experiment.with_loss(lambda: gives_heatmaps(net, data))
     loss = experiment.build_loss(spec)
     data.check_batches()
     rehearsal = rehearse(net, loss, data, device, precision, experiment.sync_batchnorm)

@@ -24,7 +24,7 @@ def test_every_config_loads_without_touching_data(path, monkeypatch, tmp_path):
     experiment = Experiment.load(path)
     assert experiment.name == "bicor"
     spec = experiment.build_dataset().spec
-    experiment.build_loss(spec)
+    experiment.with_loss(lambda: True).build_loss(spec)
     experiment.build_transform(spec)
     assert not list(tmp_path.iterdir())
 
@@ -39,8 +39,9 @@ def test_overrides_reach_into_partials(config):
     assert experiment.lr == 3e-4
     assert experiment.clip_norm == 1
     assert experiment.build_transform(VAIHINGEN).scales == (0.5, 1)
-    assert experiment.build_loss(VAIHINGEN).fisher_weight == [0.1, 1.1]
-    assert experiment.build_loss(VAIHINGEN).ignore_index == VAIHINGEN.ignore_index
+    loss = experiment.with_loss(lambda: True).build_loss(VAIHINGEN)
+    assert loss.fisher_weight == [0.1, 1.1]
+    assert loss.ignore_index == VAIHINGEN.ignore_index
     assert experiment.name == "mine"
     assert "backbone='resnet18'" in experiment.settings()["net"]
 
@@ -157,6 +158,34 @@ def loss(ignore_index: int, weight: float = 1.0):
     settings = experiment.build_net(VAIHINGEN, pretrained=False).settings
     assert settings == {"width": 3, "num_classes": 6}
     assert experiment.build_loss(VAIHINGEN).ignore_index == 6
+
+
+def test_a_function_of_any_arguments_is_told_the_classes_if_it_names_them(config):
+    config.write_text(
+        FOLDER_CONFIG
+        + """
+import torch
+
+def net(**options):
+    return torch.nn.Conv2d(3, options["classes"], 1)
+"""
+    )
+    with pytest.raises(ConfigError, match="net: net takes neither num_classes nor classes"):
+        Experiment.load(config).build_net(VAIHINGEN)
+    with pytest.raises(ConfigError, match=r"net\.classes=5, but the dataset has classes=6"):
+        Experiment.load(config, ["net.classes=5"]).build_net(VAIHINGEN)
+    assert Experiment.load(config, ["net.classes=6"]).build_net(VAIHINGEN).out_channels == 6
+
+
+def test_without_a_loss_in_the_config_the_network_decides(config):
+    experiment = Experiment.load(config, ["loss.aux_weight=0.2"])
+    assert experiment.settings()["loss"] == "default_loss(aux_weight=0.2)"
+    for heatmaps, name in ((True, "BiCoRLoss"), (False, "SegmentationLoss")):
+        loss = experiment.with_loss(lambda given=heatmaps: given)
+        assert loss.settings()["loss"] == f"{name}(aux_weight=0.2)"
+        assert loss.build_loss(VAIHINGEN).aux_weight == 0.2
+    with pytest.raises(ConfigError, match=r"loss\.aux_weight='much' is not of type float"):
+        Experiment.load(config, ["loss.aux_weight=much"]).with_loss(lambda: True)
 
 
 def test_a_loss_and_a_network_of_ones_own(config):

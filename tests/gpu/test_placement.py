@@ -14,9 +14,10 @@ from network.datasets.isprs import VaihingenDataset
 from network.evaluation.test import score
 from network.experiment import Experiment
 from network.inference.predictor import Predictor
-from network.losses import BiCoRLoss
-from network.models import BiCoR
+from network.losses import BiCoRLoss, SegmentationLoss
+from network.models import BiCoR, SegmentationOutput
 from network.scenes.blending import blend, tile
+from network.scenes.large_images import predict_classes
 from network.training.module import SegmentationModule
 from tests.conftest import REPOSITORY
 
@@ -155,6 +156,27 @@ def test_blended_windows_stay_on_the_device(first_is_empty):
     assert len(regions) == tiling.count == 12
     assert {region.probabilities.device for region in regions} == {CUDA}
     assert len(transfers.found) == len(["weight", "share of rows", "share of columns"])
+
+
+def test_windows_of_a_large_image_stay_on_the_device():
+    net = network()
+    with without_content():
+        image = torch.zeros(1, 3, 100, 130, device=CUDA)
+        predict = Predictor(net, device=CUDA)
+        with Transfers() as transfers:
+            classes = predict_classes(image, predict, num_classes=6, window=64)
+    assert classes.shape == (1, 100, 130)
+    assert classes.device == CUDA
+    assert len(transfers.found) == len(["weight", "share of rows", "share of columns"])
+
+
+def test_the_loss_of_any_network():
+    loss = SegmentationLoss(ignore_index=6, kind=["ce", "dice", "tversky"])
+    with without_content():
+        logits = torch.zeros(2, 6, 70, 90, device=CUDA)
+        mask = torch.zeros(2, 70, 90, dtype=torch.long, device=CUDA)
+        terms = loss(SegmentationOutput(logits, logits), mask)
+    assert {each.device for each in terms.values()} == {CUDA}
 
 
 def test_a_step_fetches_nothing_and_normalises_with_constants_of_the_device():

@@ -475,11 +475,17 @@ def test_images_without_labels_and_heatmaps(visit):
     images = [listed("tile 0", None, 0) | {"OA": None, "IoU": [None] * 3}]
     page = visit(changed(scores=[], images=images, viewer=viewer))
     assert page.locator("#unscored").is_visible()
-    for place in ("#scores", "#headline", "#extremes", "#class", "#layer"):
+    for place in ("#scores", "#headline", "#extremes", "#class", "#layer", "#heatmap-keys"):
         assert page.locator(place).is_hidden()
+    assert page.locator("#left-source option").all_inner_texts() == [
+        "Image", "Truth", "Prediction", "Errors"
+    ]  # fmt: skip
     disabled = page.locator("#left-source option:disabled").all_inner_texts()
-    assert disabled == ["Truth", "Errors", "Heatmap"]
+    assert disabled == ["Truth", "Errors"]
     assert page.input_value("#right-source") == "image"
+    page.keyboard.press("2")
+    page.keyboard.press("l")
+    assert page.evaluate("location.hash") == ""
     page.mouse.move(*inside(page, "left", 0.5, 0.5))
     assert "Truth" not in text(page, "#readout")
 

@@ -49,7 +49,7 @@ net = partial(Small)
             ["fail in training on a batch of 1 of 32x32 pixels", "train_batch_size"],
         ),
         (FIXED, (), ["Fixed", "fail in validation", "images of 64x64 only", "one fixed size"]),
-        (SMALL, (), ["output.logits are [2, 6, 16, 16]", "they must be [2, 6, 64, 64]"]),
+        (SMALL, (), ["Small: output.logits are [1, 6, 16, 16]", "they must be [1, 6, 64, 64]"]),
     ],
     ids=["batch norm of one value", "one size only", "small logits"],
 )
