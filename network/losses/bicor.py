@@ -40,7 +40,8 @@ class BiCoRLoss(nn.Module):
 
     In training every term is that of the whole batch, of whichever processes share it: the pixels
     of all count alike, and Dice and Fisher see all images. So it means the same on 1 and on 8 GPUs.
-    In evaluation mode it is that of the process's own images.
+    In evaluation mode it is that of the process's own images, and the Fisher ratio is left out: it
+    compares the images of a batch, and of one image it is 0 whatever the network.
 
     Args:
         ignore_index: label of pixels that count nowhere.
@@ -71,8 +72,8 @@ class BiCoRLoss(nn.Module):
     def forward(self, out: Output, mask: Tensor) -> dict[str, Tensor]:
         """Compare an output with its label.
 
-        Shapes: mask int64 [B, H, W] -> scalars ``main``, ``heatmap``, ``fisher`` (each the plain
-        sum over layers, 0 of a network without) and ``total`` (the weighted sum).
+        Shapes: mask int64 [B, H, W] -> scalars ``main``, ``heatmap``, in training ``fisher`` (each
+        the plain sum over layers, 0 of a network without) and ``total`` (the weighted sum).
 
         Raises:
             ConfigError: a list of weights whose length is not the number of HBIS layers.
@@ -92,18 +93,17 @@ class BiCoRLoss(nn.Module):
                 self._segmentation(_upsample(heatmap, mask.shape[-2:]), target)
                 for heatmap in out.heatmaps
             ]
-            fishers = [fisher(layer, over_processes) for layer in out.class_embeddings]
+            by_layer = {"heatmap": (heatmap_weights, heatmaps)}
+            if self.training:
+                fishers = [fisher(layer, over_processes) for layer in out.class_embeddings]
+                by_layer["fisher"] = (fisher_weights, fishers)
 
-        weighted = main
-        for weight, term in zip(heatmap_weights + fisher_weights, heatmaps + fishers, strict=True):
-            weighted = weighted + weight * term
-        none = torch.zeros_like(main)
-        return {
-            "main": main,
-            "heatmap": sum(heatmaps, none),
-            "fisher": sum(fishers, none),
-            "total": weighted,
-        }
+        none, weighted = torch.zeros_like(main), main
+        for weights, terms in by_layer.values():
+            for weight, term in zip(weights, terms, strict=True):
+                weighted = weighted + weight * term
+        sums = {name: sum(terms, none) for name, (_, terms) in by_layer.items()}
+        return {"main": main, **sums, "total": weighted}
 
     def _segmentation(self, logits: Tensor, target: Target) -> Tensor:
         return cross_entropy_and_dice(logits, target, self.label_smoothing, self.dice_smooth)

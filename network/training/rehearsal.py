@@ -43,7 +43,7 @@ def rehearse(
         synchronised: batch norm will see the images of several processes.
 
     Returns:
-        names of the loss's terms.
+        names of the loss's terms in evaluation mode.
 
     Raises:
         ConfigError: network or loss fail, or the logits do not have the size of the mask or the
@@ -67,10 +67,10 @@ def rehearse(
     try:
         with torch.autocast(device.type, dtype, enabled=dtype is not None):
             batch = data.first_batch("train", images, device)
-            terms = _step(net, loss, batch, classes, _TRAINING)
+            _step(net, loss, batch, classes, _TRAINING)
             batch = data.first_batch("val", 1, device)
             with torch.no_grad():
-                _step(net.eval(), loss.eval(), batch, classes, _VALIDATION)
+                terms = _step(net.eval(), loss.eval(), batch, classes, _VALIDATION)
     finally:
         restore_random_state(states, device)
     return terms
