@@ -67,17 +67,17 @@ class Averages:
     def __init__(self) -> None:
         self.sums: dict[str, Tensor] = {}
 
-    def update(self, values: Mapping[str, Tensor], weight: int) -> None:
-        """Take in the values of a batch of ``weight`` images."""
+    def update(self, values: Mapping[str, Tensor], weight: Tensor | float) -> None:
+        """Take in the values of a batch, which count ``weight`` times (a number, or a scalar)."""
         for name, value in values.items():
             value = value.detach().double()
-            both = torch.stack([weight * value, torch.full_like(value, weight)])
+            both = torch.stack([weight * value, torch.ones_like(value) * weight])
             self.sums[name] = self.sums[name].to(both) + both if name in self.sums else both
 
     def compute(self) -> dict[str, float]:
-        """The means so far."""
-        totals = {name: sums.tolist() for name, sums in self.state().items()}
-        return {name: value / weight for name, (value, weight) in totals.items()}
+        """The means so far, NaN where all weights were 0."""
+        totals = self.state().items()
+        return {name: (sums[0] / sums[1]).item() for name, sums in totals}
 
     def reset(self) -> None:
         """Begin another epoch."""

@@ -268,9 +268,10 @@ def test_own_images_as_the_readme_lays_them(tmp_path):
     assert dataset.spec.classes == ("Building", "Road")
     assert [sample.name for sample in dataset.samples("val")] == ["a_part007"]
     options = re.findall(r"^# (\w+): ", yaml.text, re.MULTILINE)
-    assert options == ["test", "masks", "ignore_values", "unscored"]
+    assert options == ["test", "masks", "first_label", "ignore_values", "unscored"]
     for option in options:
-        path.write_text(yaml.text.replace(f"# {option}:", f"{option}:"))
+        taken = ("masks", option) if option in ("first_label", "ignore_values") else (option,)
+        path.write_text(re.sub(rf"# ({'|'.join(taken)}):", r"\1:", yaml.text))
         assert FolderDataset(path.parent).samples("test")
 
 

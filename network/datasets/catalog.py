@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from network.errors import ConfigError
+
 Color = tuple[int, int, int]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -51,6 +53,9 @@ class DatasetSpec:
         unscored: classes that do not enter the means over classes (they do enter OA).
         mean, std: normalisation of images scaled to 0..1, one value per band.
         d4: the passes of ``-t d4``.
+
+    Raises:
+        ConfigError: two classes of one name.
     """
 
     name: str
@@ -61,6 +66,14 @@ class DatasetSpec:
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
     d4: Augmentation = Augmentation(hflip=True, vflip=True, scales=(0.75, 1.0, 1.25, 1.5))
+
+    def __post_init__(self) -> None:
+        twice = {name for name in self.classes if self.classes.count(name) > 1}
+        if twice:
+            raise ConfigError(
+                f"several classes are called {', '.join(map(repr, sorted(twice)))}; scores go by "
+                "the names, so they must differ"
+            )
 
     @property
     def num_classes(self) -> int:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
 
 from tqdm import tqdm
 
-from network.datasets.layout import DatasetLayout, Sample, size_fault
+from network.datasets.colors import UNKNOWN
+from network.datasets.labels import Held, ignore_unknown
+from network.datasets.layout import DatasetLayout, Sample, listed, size_fault
 from network.errors import DataError
 from network.files.images import check_picture, image_size, read_rgb
+from network.files.notes import say_once
+
+Found = TypeVar("Found")
 
 
 def check_sizes(samples: Sequence[Sample], least: int = 1) -> None:
@@ -35,16 +42,65 @@ def check_contents(layout: DatasetLayout, samples: Sequence[Sample], least: int 
 
     Raises:
         DataError: unreadable files, sizes that differ, colors that are not listed; every such
-            file is named.
+            file is named. Or masks that do not hold together.
     """
 
-    def check(sample: Sample) -> None:
+    def check(sample: Sample) -> dict[Path, Held]:
         check_size(sample, least)
         read_rgb(sample.image)
-        for mask in sample.masks.values():
-            layout.read_mask(mask)
+        return {path: _held(layout, path) for path in sample.masks.values()}
 
-    _check_all(samples, check, "images and masks")
+    found = {
+        k: v for held in _check_all(samples, check, "images and masks") for k, v in held.items()
+    }
+    fault = layout.doubts(Held.together(found.values()))
+    if fault is not None:
+        raise fault
+    unclear = [path for path, held in found.items() if held.unlisted]
+    if unclear:
+        say_once(
+            unclear[0].parent,
+            "unlisted",
+            f"{len(unclear)} of {len(found)} masks, such as {unclear[0]}, have pixels in values "
+            "that the dataset does not list; they are ignored (tools/check_data.py names all)",
+        )
+
+
+def check_labeled(layout: DatasetLayout, samples: Sequence[Sample], what: str) -> None:
+    """Look for a labeled pixel, no further than to the first one.
+
+    Args:
+        layout: of the samples.
+        samples: of which some may have no mask.
+        what: they are for, as in "nothing to train on".
+
+    Raises:
+        DataError: there are masks of a kind, full or eroded, and every pixel of them is ignored.
+    """
+    for kind in ("mask", "eroded"):
+        paths = [sample.masks[kind] for sample in samples if kind in sample.masks]
+        if paths and not any(_is_labeled(layout, path) for path in paths):
+            raise unlabeled(paths, what)
+
+
+def unlabeled(paths: Sequence[Path], what: str) -> DataError:
+    """The fault of masks without a labeled pixel."""
+    return DataError(
+        f"nothing to {what}: no pixel of its masks is labeled, all are ignored "
+        f"({listed([*map(str, paths)], 1)}). Look at these masks, at which of their values or "
+        "colors are listed as ignored, and at the split"
+    )
+
+
+def _held(layout: DatasetLayout, path: Path) -> Held:
+    mask, raw = layout.decode_mask(path)
+    unlisted = raw[mask == UNKNOWN]
+    ignore_unknown(path, mask, raw, layout.spec.ignore_index)
+    return Held.by(mask, unlisted, layout.spec.num_classes)
+
+
+def _is_labeled(layout: DatasetLayout, path: Path) -> bool:
+    return bool((layout.read_mask(path) < layout.spec.num_classes).any())
 
 
 def check_size(sample: Sample, least: int = 1) -> None:
@@ -65,21 +121,24 @@ def check_size(sample: Sample, least: int = 1) -> None:
         )
 
 
-def _check_all(samples: Sequence[Sample], check: Callable[[Sample], None], what: str) -> None:
-    def fault(sample: Sample) -> DataError | None:
+def _check_all(
+    samples: Sequence[Sample], check: Callable[[Sample], Found], what: str
+) -> list[Found]:
+    def result(sample: Sample) -> Found | DataError:
         try:
-            check(sample)
+            return check(sample)
         except DataError as error:
             return error
-        return None
 
     with ThreadPoolExecutor() as pool:
-        results = pool.map(fault, samples)
+        results = pool.map(result, samples)
         bar = tqdm(results, total=len(samples), desc=f"checking {what}", leave=False, delay=1)
-        faults = [error for error in bar if error]
+        found = list(bar)
+    faults = [error for error in found if isinstance(error, DataError)]
     if len(faults) == 1:
         raise faults[0]
     if faults:
         lines = "\n  ".join(str(error) for error in faults[:20])
         more = f"\n  and {len(faults) - 20} more" if len(faults) > 20 else ""
         raise DataError(f"{len(faults)} faults in the dataset:\n  {lines}{more}")
+    return found

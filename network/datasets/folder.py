@@ -7,9 +7,15 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from network.datasets.catalog import IMAGENET_MEAN, IMAGENET_STD, Color, DatasetSpec
+from network.datasets.folder_settings import (
+    class_table,
+    color,
+    index_settings,
+    list_of,
+    read_settings,
+)
+from network.datasets.labels import Held
 from network.datasets.layout import (
     DatasetLayout,
     Report,
@@ -19,13 +25,8 @@ from network.datasets.layout import (
     pair_files,
     refuse,
 )
-from network.errors import ConfigError, DataError, MissingDataError
+from network.errors import ConfigError, DataError
 from network.files.images import list_images
-
-MAX_CLASSES = 250
-SETTINGS_FILE = "dataset.yaml"
-_KINDS = {str: "names or patterns", int: "whole numbers", list: "colors such as [0, 0, 0]"}
-_SHARED_SETTINGS = ("classes", "ignore_colors", "ignore_values", "unscored", "masks", "val", "test")
 
 
 class FolderDataset(DatasetLayout):
@@ -38,7 +39,9 @@ class FolderDataset(DatasetLayout):
         classes: RGB color of each class by its name, in the order of the class indices; or only
             the names where masks hold indices.
         ignore_colors: RGB colors in masks that count as no class.
-        ignore_values: values that count as no class in masks of indices (255, say).
+        ignore_values: stored values that count as no class in masks of indices (255, -1, or NaN).
+        first_label: stored value of the first class in masks of indices (1 where they count from
+            1); the others follow it.
         unscored: names of classes that do not enter the means.
         masks: ``color`` or ``index``.
         val: pattern (or patterns) of the stems held out for validation, as ``*_part007``.
@@ -56,7 +59,7 @@ class FolderDataset(DatasetLayout):
         root: str | Path,
         classes: Mapping[str, Color] | Sequence[str] | None = None,
         ignore_colors: Sequence[Color] | None = None,
-        ignore_values: Sequence[int] | None = None,
+        ignore_values: float | Sequence[float] | None = None,
         unscored: Sequence[str] | None = None,
         masks: str | None = None,
         val: str | Sequence[str] | None = None,
@@ -65,6 +68,7 @@ class FolderDataset(DatasetLayout):
         cache: bool = False,
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
+        first_label: int | None = None,
     ) -> None:
         self.root = Path(root)
         self.cache = cache
@@ -72,22 +76,20 @@ class FolderDataset(DatasetLayout):
             "classes": classes,
             "ignore_colors": ignore_colors,
             "ignore_values": ignore_values,
+            "first_label": first_label,
             "unscored": unscored,
             "masks": masks,
             "val": val,
             "test": test,
         }
-        settings = self._settings({k: v for k, v in given.items() if v is not None})
+        settings = read_settings(self.root, {k: v for k, v in given.items() if v is not None})
         self.masks = settings.get("masks", "color")
         if self.masks not in ("color", "index"):
             raise ConfigError(f"masks={self.masks!r}: 'color' or 'index'")
-        self.val = _list_of(str, settings, "val")
-        self.test = _list_of(str, settings, "test")
-        names, palette = _classes(settings["classes"], self.masks)
-        self.ignore_values = _list_of(int, settings, "ignore_values")
-        confused = [value for value in self.ignore_values if 0 <= value < len(names)]
-        if confused:
-            raise ConfigError(f"ignore_values {confused} are indices of classes")
+        self.val = list_of(str, settings, "val")
+        self.test = list_of(str, settings, "test")
+        names, palette = class_table(settings["classes"], self.masks)
+        self.first_label, self.ignore_values = index_settings(settings, self.masks, len(names))
         if not len(mean) == len(std) == 3 or min(std) <= 0:
             raise ConfigError(f"mean={mean}, std={std}: three numbers each, std above 0")
         self.spec = DatasetSpec(
@@ -95,10 +97,9 @@ class FolderDataset(DatasetLayout):
             classes=names,
             palette=palette,
             ignore_colors=tuple(
-                _color("ignore_colors", color)
-                for color in _list_of(list, settings, "ignore_colors")
+                color("ignore_colors", value) for value in list_of(list, settings, "ignore_colors")
             ),
-            unscored=_list_of(str, settings, "unscored"),
+            unscored=list_of(str, settings, "unscored"),
             mean=tuple(mean),
             std=tuple(std),
         )
@@ -146,74 +147,19 @@ class FolderDataset(DatasetLayout):
         """The patterns of the held-out images."""
         return {"val": list(self.val), "test": list(self.test or self.val)}
 
-    def _settings(self, given: dict) -> dict:
-        path = self.root / SETTINGS_FILE
-        stored = {}
-        if path.is_file():
-            try:
-                stored = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-            except (yaml.YAMLError, UnicodeDecodeError) as error:
-                raise ConfigError(f"{path} is not readable YAML: {error}") from error
-            if not isinstance(stored, dict):
-                raise ConfigError(f"{path} must hold names with values, such as 'classes:'")
-            unknown = stored.keys() - set(_SHARED_SETTINGS)
-            if unknown:
-                raise ConfigError(
-                    f"{path} has unknown settings: {', '.join(sorted(map(str, unknown)))}; "
-                    f"known are {', '.join(_SHARED_SETTINGS)}"
+    def doubts(self, held: Held) -> DataError | None:
+        """Whether the masks evidently count from another value than ``first_label``."""
+        first, last = self.first_label, self.first_label + self.spec.num_classes - 1
+        for value, lacks, start in ((last + 1, 0, first + 1), (first - 1, last - first, first - 1)):
+            if value in held.unlisted and lacks not in held.indices:
+                return DataError(
+                    f"the masks of {self.root} seem to count from {start}: {value} occurs, though "
+                    f"it is no class (first_label={first}, so that the classes are stored as "
+                    f"{first} to {last}), and {first + lacks} nowhere. Set first_label={start}, "
+                    f"or, where {value} is no label, add it to ignore_values"
                 )
-        settings = {k: v for k, v in (stored | given).items() if v is not None}
-        if "classes" not in settings:
-            if not self.root.is_dir():
-                raise MissingDataError(f"no folder {self.root}")
-            raise ConfigError(f"no classes: give dataset.classes, or list them in {path}")
-        return settings
-
-
-def _list_of(kind: type, settings: Mapping[str, Any], name: str) -> tuple:
-    """A setting that is a list; a single string or number stands for a list of one."""
-    value = settings.get(name, ())
-    values = [value] if isinstance(value, str | int) else value
-    accepted = (list, tuple) if kind is list else kind
-    if not isinstance(values, list | tuple) or not all(isinstance(v, accepted) for v in values):
-        raise ConfigError(f"{name}={value!r}: a list of {_KINDS[kind]}")
-    return tuple(values)
+        return None
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatch(name, pattern) for pattern in patterns)
-
-
-def _classes(classes: Any, masks: str) -> tuple[tuple[str, ...], tuple[Color, ...]]:
-    if isinstance(classes, Mapping):
-        names = tuple(str(name) for name in classes)
-        palette = tuple(_color(name, color) for name, color in classes.items())
-    elif masks == "index" and not isinstance(classes, str) and isinstance(classes, Sequence):
-        names = tuple(str(name) for name in classes)
-        palette = tuple(_distinct_color(index) for index in range(len(names)))
-    else:
-        raise ConfigError(
-            "classes must map each name to its color, as {'road': (110, 193, 228), ...}; "
-            "names alone do where masks='index'"
-        )
-    if not 2 <= len(names) <= MAX_CLASSES:
-        raise ConfigError(f"{len(names)} classes: from 2 to {MAX_CLASSES} are possible")
-    return names, palette
-
-
-def _color(name: str, color: Sequence[int]) -> Color:
-    values = tuple(color) if isinstance(color, Sequence) and not isinstance(color, str) else ()
-    if len(values) != 3 or not all(isinstance(v, int) and 0 <= v <= 255 for v in values):
-        raise ConfigError(f"color of {name!r}: three numbers from 0 to 255 (RGB), got {color!r}")
-    return values
-
-
-def _distinct_color(index: int) -> Color:
-    """Neighboring indices get far-apart colors: their bits are spread over the three bands."""
-    color = [0, 0, 0]
-    value = index + 1
-    for shift in range(7, -1, -1):
-        for band in range(3):
-            color[band] |= (value >> band & 1) << shift
-        value >>= 3
-    return tuple(color)

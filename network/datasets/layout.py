@@ -7,14 +7,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 
 from network.datasets.catalog import DatasetSpec
-from network.datasets.colors import UNKNOWN, encode_colors
-from network.datasets.labels import ignore_unknown
+from network.datasets.labels import (
+    Held,
+    decode_colored,
+    decode_indices,
+    encode_values,
+    ignore_unknown,
+)
 from network.errors import ConfigError, DataError
-from network.files.images import read_indices, read_rgb
 
 SPLITS = ("train", "val", "test")
 
@@ -60,13 +63,15 @@ class DatasetLayout(ABC):
     Attributes:
         spec: classes, colors, scored classes.
         masks: ``color`` (RGB palette) or ``index`` (class indices, single channel).
-        ignore_values: values that count as no class in masks of indices.
+        first_label: stored value of the first class in masks of indices; the others follow it.
+        ignore_values: stored values that count as no class in masks of indices.
         cache: keep decoded samples in memory (of every loading process).
     """
 
     spec: DatasetSpec
     masks: str = "index"
-    ignore_values: tuple[int, ...] = ()
+    first_label: int = 0
+    ignore_values: tuple[float, ...] = ()
     cache: bool = False
 
     @abstractmethod
@@ -118,6 +123,14 @@ class DatasetLayout(ABC):
         """How the splits are chosen, as plain values; stored with checkpoints and results."""
         return {}
 
+    def doubts(self, held: Held) -> DataError | None:
+        """What is wrong with masks together, though each of them can be read.
+
+        Args:
+            held: what occurs in all of them.
+        """
+        return None
+
     def read_mask(self, path: Path) -> np.ndarray:
         """Read a mask as class indices, ignored and unknown values as ``spec.ignore_index``.
 
@@ -139,13 +152,11 @@ class DatasetLayout(ABC):
             [H, W].
 
         Raises:
-            DataError: unreadable.
+            DataError: unreadable, or it declares a class to be no data.
         """
         if self.is_colored(path):
-            raw = read_rgb(path)
-            return encode_colors(raw, self.spec), raw
-        raw = read_indices(path)
-        return self.encode_indices(raw), raw
+            return decode_colored(path, self.spec)
+        return decode_indices(path, self.spec, self.encode_indices)
 
     def is_colored(self, path: Path) -> bool:
         """Whether a mask holds colors rather than indices."""
@@ -153,18 +164,7 @@ class DatasetLayout(ABC):
 
     def encode_indices(self, raw: np.ndarray) -> np.ndarray:
         """Stored values [H, W] as class indices uint8 [H, W], ``UNKNOWN`` where not listed."""
-        if raw.dtype != np.uint8:
-            raw = np.where((raw >= 0) & (raw < UNKNOWN), raw, UNKNOWN).astype(np.uint8)
-        table = self._index_table()
-        if (table[: int(raw.max()) + 1] == np.arange(int(raw.max()) + 1)).all():
-            return raw
-        return cv2.LUT(raw, table)
-
-    def _index_table(self) -> np.ndarray:
-        table = np.full(256, UNKNOWN, np.uint8)
-        table[: self.spec.num_classes] = range(self.spec.num_classes)
-        table[[value for value in self.ignore_values if 0 <= value < 256]] = self.spec.ignore_index
-        return table
+        return encode_values(raw, self.spec, self.first_label, self.ignore_values)
 
 
 def pair_files(

@@ -7,10 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from network.datasets.catalog import LOVEDA, LOVEDA_NUMBERS
-from network.datasets.colors import UNKNOWN
 from network.datasets.layout import (
     DatasetLayout,
     Report,
@@ -42,6 +39,7 @@ class LoveDADataset(DatasetLayout):
     """
 
     mask_folder = "masks_png_convert"
+    ignore_values = (LOVEDA.ignore_index,)
 
     def __init__(
         self,
@@ -49,7 +47,6 @@ class LoveDADataset(DatasetLayout):
         train_on_val: bool = False,
         name: str = LOVEDA.name,
     ) -> None:
-        self.ignore_values = (LOVEDA.ignore_index,)
         self.spec = replace(LOVEDA, name=name)
         self.root = Path(root)
         self.train_on_val = train_on_val
@@ -132,10 +129,5 @@ class LoveDARaw(LoveDADataset):
     """LoveDA with the masks as they are published: 0 is no data, 1..7 are the classes."""
 
     mask_folder = "masks_png"
-
-    def encode_indices(self, raw: np.ndarray) -> np.ndarray:
-        """Published labels [H, W] as class indices uint8 [H, W]."""
-        known = (raw >= 1) & (raw <= self.spec.num_classes)
-        mask = np.where(known, raw - 1, UNKNOWN).astype(np.uint8)
-        mask[raw == NO_DATA] = self.spec.ignore_index
-        return mask
+    first_label = 1
+    ignore_values = (NO_DATA,)

@@ -12,35 +12,16 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from network.datasets.checks import check_size
+from network.datasets.checks import check_size, unlabeled
 from network.datasets.colors import UNKNOWN
-from network.datasets.labels import MAX_UNKNOWN_SHARE, ignore_unknown
+from network.datasets.labels import MAX_UNKNOWN_SHARE, Held, ignore_unknown
 from network.datasets.layout import SPLITS, DatasetLayout, Sample, listed
+from network.datasets.survey_table import Column, table
 from network.errors import DataError, MissingDataError
 from network.files.images import read_rgb
 from network.files.parallel import default_processes
 
 KIND_TITLES = {"mask": "", "eroded": " eroded"}
-
-
-@dataclass
-class Column:
-    """One split with one kind of masks; in a table, classes are shares of the labeled pixels.
-
-    Attributes:
-        title: of the column.
-        tiles, images: their number.
-        sizes: (height, width) of every image.
-        pixels: of each class and, last, the ignored ones, int64 [N + 1].
-        unlisted: pixels in values that the dataset does not list.
-    """
-
-    title: str
-    pixels: np.ndarray
-    tiles: int = 0
-    images: int = 0
-    sizes: list[tuple[int, int]] = field(default_factory=list)
-    unlisted: int = 0
 
 
 @dataclass
@@ -60,13 +41,14 @@ class Survey:
 
 @dataclass
 class _Found:
-    """Of one sample: its faults and notes, size, digest of its pixels, pixel counts by mask."""
+    """Of one sample: faults and notes, size, digest of its pixels, of its masks what they hold."""
 
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     size: tuple[int, int] | None = None
     digest: bytes | None = None
     counts: dict[str, np.ndarray] = field(default_factory=dict)
+    held: list[Held] = field(default_factory=list)
 
 
 def survey(layout: DatasetLayout) -> Survey:
@@ -102,6 +84,7 @@ def _survey_stage(
     columns: list[Column] = []
     samples_of: dict[str, list[Sample]] = {}
     seen: dict[bytes, list[tuple[str, str]]] = defaultdict(list)
+    held: list[Held] = []
     for split in SPLITS:
         try:
             samples = layout.samples(split, lambda fault: found.faults.append(str(fault)))
@@ -125,9 +108,14 @@ def _survey_stage(
             counts[split] = _tile_counts(layout, samples, results)
         tiles = len({layout.tile(sample) for sample in samples})
         columns += _columns(layout, split, tiles, results)
+        found.faults += _unlabeled(layout, samples, results, f"{title}, {split}")
+        held += [each for result in results for each in result.held]
+    doubts = layout.doubts(Held.together(held))
+    if doubts is not None:
+        found.faults.append(str(doubts))
     _check_splits(layout, title, samples_of, seen, found)
     if columns:
-        found.tables.append(_table(layout, title, columns))
+        found.tables.append(table(layout, title, columns))
     return counts
 
 
@@ -201,13 +189,31 @@ def _look_at(layout: DatasetLayout, sample: Sample) -> _Found:
 def _look_at_mask(layout: DatasetLayout, kind: str, path: Path, found: _Found) -> np.ndarray:
     mask, raw = layout.decode_mask(path)
     counts = np.bincount(mask.ravel(), minlength=UNKNOWN + 1)
+    unlisted = raw[mask == UNKNOWN]
     share = ignore_unknown(path, mask, raw, layout.spec.ignore_index)
     found.counts[kind] = counts
+    found.held.append(Held.by(mask, unlisted, layout.spec.num_classes))
     if share:
         found.notes.append(f"{path}: {share:.3%} of its pixels are in no listed value, ignored")
     if kind == "eroded" and not counts[layout.spec.ignore_index] and layout.is_colored(path):
         raise DataError(f"{path} is no eroded mask: none of its pixels is a boundary")
     return mask
+
+
+def _unlabeled(
+    layout: DatasetLayout, samples: Sequence[Sample], results: Sequence[_Found], where: str
+) -> list[str]:
+    """The fault of each kind of masks of a split in which no pixel is labeled."""
+    faults = []
+    for kind in KIND_TITLES:
+        masks = {
+            s.masks[kind]: r.counts[kind]
+            for s, r in zip(samples, results, strict=True)
+            if kind in r.counts
+        }
+        if masks and not sum(c[: layout.spec.num_classes].sum() for c in masks.values()):
+            faults.append(f"{where}: {unlabeled([*masks], 'learn or score')}")
+    return faults
 
 
 def _columns(
@@ -254,29 +260,3 @@ def _check_splits(
         missing = layout.missing(split, samples)
         if missing:
             found.notes.append(f"of the official {split} split are missing: {listed(missing)}")
-
-
-def _table(layout: DatasetLayout, title: str, columns: Sequence[Column]) -> str:
-    rows = {
-        "": [c.title for c in columns],
-        "tiles": [str(c.tiles) for c in columns],
-        "images": [str(c.images) for c in columns],
-    }
-    for row, pick in (("smallest", min), ("largest", max)):
-        sizes = [pick(c.sizes, key=lambda size: size[0] * size[1], default=None) for c in columns]
-        rows[row] = [f"{size[1]}x{size[0]}" if size else "-" for size in sizes]
-    for index, name in enumerate(layout.spec.classes):
-        rows[name] = [_share(c.pixels[index], c.pixels[:-1].sum()) for c in columns]
-    for name, pick in (("ignored", lambda c: c.pixels[-1]), ("unlisted", lambda c: c.unlisted)):
-        rows[name] = [_share(pick(c), c.pixels.sum() + c.unlisted) for c in columns]
-    width = max(len(name) for name in rows)
-    widths = [max(len(cells[i]) for cells in rows.values()) for i in range(len(columns))]
-    lines = [f"{layout.spec.name}, {title}"]
-    for name, cells in rows.items():
-        texts = (f"{cell:>{w}}" for cell, w in zip(cells, widths, strict=True))
-        lines.append(f"{name:<{width}}  {'  '.join(texts)}")
-    return "\n".join(lines)
-
-
-def _share(pixels: int, total: int) -> str:
-    return f"{pixels / total:.2%}" if total else "-"

@@ -13,7 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from network.datasets.catalog import TTA_NAMES, DatasetSpec
-from network.datasets.checks import check_contents
+from network.datasets.checks import check_contents, check_labeled
 from network.datasets.layout import DatasetLayout, Sample
 from network.errors import ConfigError, MissingDataError
 from network.evaluation.image_scores import IMAGE_SCORES, Counts, Variant, write_image_scores
@@ -111,6 +111,7 @@ def test(
     dataset = trained.dataset(split)
     samples = dataset.samples
     experiment.check(layout, samples)
+    check_labeled(layout, samples, f"score in the {split} split")
     inputs = [path for sample in samples for path in sample.files]
     check_output(output, inputs)
     unit = "patches" if layout.patches(split) else "images"
@@ -239,4 +240,5 @@ def _scenes(layout: DatasetLayout, split: str) -> list[Sample]:
             "test_masks_eroded beside the patches"
         )
     check_contents(layout.raw(), tiles)
+    check_labeled(layout.raw(), tiles, "score in the tiles")
     return tiles

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import math
 import sys
 import types
 from collections.abc import Container, Mapping, Sequence
@@ -93,12 +94,24 @@ def override_path(text: str) -> list[str]:
     return text.partition("=")[0].strip().split(".")
 
 
+_WORDS = {"true": True, "false": False, "none": None, "nan": math.nan}
+
+
+class _WordsAsValues(ast.NodeTransformer):
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        known = node.id.lower() in _WORDS
+        return ast.Constant(_WORDS[node.id.lower()]) if known else node
+
+
 def parse_value(text: str) -> Any:
-    """The value of an override: a Python literal, true, false or none, or else the text itself."""
+    """The value of an override: a Python literal, or else the text itself.
+
+    ``true``, ``false``, ``none`` and ``nan`` are known in it, in any case of letters.
+    """
     try:
-        return ast.literal_eval(text)
+        return ast.literal_eval(_WordsAsValues().visit(ast.parse(text.strip(), mode="eval")))
     except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return {"true": True, "false": False, "none": None}.get(text.lower(), text)
+        return text
 
 
 def overridden(settings: Any, text: str, known: Mapping[str, Any]) -> tuple[str, Any]:

@@ -64,7 +64,7 @@ def list_images(folder: str | Path) -> list[Path]:
 
 
 class Labels(NamedTuple):
-    """A mask as it is stored: values [H, W], and which value the file declares to be no data."""
+    """A mask as it is stored: values [H, W] or RGB, and which value is declared to be no data."""
 
     values: np.ndarray
     nodata: float | None
@@ -81,19 +81,19 @@ def read_rgb(path: str | Path) -> np.ndarray:
     Raises:
         DataError: not a readable image, truncated, or not stored as RGB or gray of 8 bits.
     """
+    return read_colors(path).values
+
+
+def read_colors(path: str | Path) -> Labels:
+    """A mask in colors: the pixels of ``read_rgb`` [H, W, 3], and what the file says of them.
+
+    Raises:
+        DataError: as of ``read_rgb``.
+    """
     path = Path(path)
     header = read_header(path)
     pixels = _mapped(path, header)
-    if pixels is not None:
-        return pixels
-    with ImageFile(path, header=header) as file:
-        bands = file.picture_bands()
-        file.check_eight_bits()
-        if header.kind == "JPEG":
-            pixels = file.decoded
-            return pixels if len(set(bands)) == 3 else np.repeat(pixels, 3, axis=2)
-        read = dict(zip(sorted(set(bands)), file.read(sorted(set(bands))), strict=True))
-        return cv2.merge([read[band] for band in bands])
+    return Labels(_picture(path, header) if pixels is None else pixels, header.nodata)
 
 
 def read_labels(path: str | Path) -> Labels:
@@ -109,6 +109,11 @@ def read_labels(path: str | Path) -> Labels:
             raise DataError(
                 f"{path} is compressed with loss ({file.lossy}), which changes class indices; make "
                 "it anew from its source as a PNG, or as a TIFF compressed without loss"
+            )
+        if file.header.colors == "inverted gray":
+            raise DataError(
+                f"{path} is stored as inverted gray (0 is white), so that nothing tells which "
+                "values are meant; store class indices as plain gray"
             )
         if file.dtype.kind == "c":
             raise DataError(f"{path} holds complex numbers; masks hold class indices")
@@ -213,6 +218,17 @@ def write_image(path: str | Path, image: np.ndarray, comment: str | None = None)
         raise DataError(f"cannot encode {path}: {image.dtype} {image.shape}")
     with replacing(path) as temporary:
         temporary.write_bytes(data.tobytes())
+
+
+def _picture(path: Path, header: Header) -> np.ndarray:
+    with ImageFile(path, header=header) as file:
+        bands = file.picture_bands()
+        file.check_eight_bits()
+        if header.kind == "JPEG":
+            pixels = file.decoded
+            return pixels if len(set(bands)) == 3 else np.repeat(pixels, 3, axis=2)
+        read = dict(zip(sorted(set(bands)), file.read(sorted(set(bands))), strict=True))
+        return cv2.merge([read[band] for band in bands])
 
 
 def _mapped(path: Path, header: Header) -> np.ndarray | None:

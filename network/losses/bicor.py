@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -41,7 +42,8 @@ class BiCoRLoss(nn.Module):
 
     In training every term is that of the whole batch, of whichever processes share it: the pixels
     of all count alike, and Dice and Fisher see all images. So it means the same on 1 and on 8 GPUs.
-    In evaluation mode it is that of the process's own images.
+    In evaluation mode it is that of the process's own images, and the Fisher ratio is left out: it
+    compares the images of a batch, and of one image it is 0 whatever the network.
 
     Args:
         ignore_index: label of pixels that count nowhere.
@@ -72,9 +74,9 @@ class BiCoRLoss(nn.Module):
     def forward(self, out: Output, mask: Tensor) -> dict[str, Tensor]:
         """Compare an output with its label.
 
-        Shapes: mask int64 [B, H, W] -> scalars ``main``, ``heatmap``, ``fisher`` (each the plain
-        sum over the layers that weigh anything; left out where none does) and ``total`` (the
-        weighted sum).
+        Shapes: mask int64 [B, H, W] -> scalars ``main``, ``heatmap``, in training ``fisher`` (each
+        the plain sum over the layers that weigh anything; left out where none does) and ``total``
+        (the weighted sum).
 
         Raises:
             ConfigError: a list of weights whose length is not the number of HBIS layers.
@@ -85,6 +87,7 @@ class BiCoRLoss(nn.Module):
         def heatmap(logits: Tensor) -> Tensor:
             return self._segmentation(_upsample(logits, mask.shape[-2:]), target)
 
+        embeddings = out.class_embeddings if self.training else ()
         with torch.autocast(mask.device.type, enabled=False):
             main = self._segmentation(out.logits, target)
             if self.aux_weight and out.aux_logits is not None:
@@ -93,7 +96,7 @@ class BiCoRLoss(nn.Module):
             terms, weighted = {"main": main}, main
             for name, weights, layers, term in (
                 ("heatmap", self.heatmap_weight, out.heatmaps, heatmap),
-                ("fisher", self.fisher_weight, out.class_embeddings, self._fisher),
+                ("fisher", self.fisher_weight, embeddings, partial(fisher, total=over_processes)),
             ):
                 weights = _per_layer(f"{name}_weight", weights, len(layers))
                 counted = [(w, term(x)) for w, x in zip(weights, layers, strict=True) if w]
@@ -102,9 +105,6 @@ class BiCoRLoss(nn.Module):
                 for weight, value in counted:
                     weighted = weighted + weight * value
         return {**terms, "total": weighted}
-
-    def _fisher(self, embeddings: Tensor) -> Tensor:
-        return fisher(embeddings, total if self.training else local)
 
     def _segmentation(self, logits: Tensor, target: Target) -> Tensor:
         return cross_entropy_and_dice(logits, target, self.label_smoothing, self.dice_smooth)

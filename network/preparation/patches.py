@@ -12,9 +12,9 @@ from tqdm import tqdm
 
 from network.datasets.catalog import DatasetSpec
 from network.datasets.checks import check_sizes
-from network.datasets.colors import decode_colors, encode_colors
+from network.datasets.colors import decode_colors
 from network.datasets.dataset import Pair
-from network.datasets.labels import ignore_unknown
+from network.datasets.labels import decode_colored, ignore_unknown
 from network.datasets.layout import Sample
 from network.datasets.patch_record import PATCH_RECORD, Cut, read_record, write_record
 from network.errors import ConfigError, DataError
@@ -81,8 +81,8 @@ class PatchSplit:
         return Split(count, unknown, cut)
 
     def _read(self, tile: Sample) -> tuple[np.ndarray, np.ndarray, float]:
-        image, colors = read_rgb(tile.image), read_rgb(tile.mask)
-        mask = encode_colors(colors, self.spec)
+        image = read_rgb(tile.image)
+        mask, colors = decode_colored(tile.mask, self.spec)
         if self.eroded and not (mask == self.spec.ignore_index).any():
             raise DataError(f"{tile.mask} is no eroded mask: none of its pixels is a boundary")
         unknown = ignore_unknown(tile.mask, mask, colors, self.spec.ignore_index)

@@ -17,8 +17,9 @@ from network.training.loggers import EpochLog
 class Checkpoints(Checkpoint):
     """Writes ``best.ckpt`` and ``last.ckpt`` at the end of epochs, and ``last.ckpt`` between.
 
-    The best is written before the last: a run that ends between the two repeats the epoch and
-    finds the best again. The best score and the log so far travel in the checkpoints, so a run can
+    An epoch without a finite score, as of a class that is nowhere, is never the best. The best is
+    written before the last: a run that ends between the two repeats the epoch and finds the best
+    again. The best score and the log so far travel in the checkpoints, so a run can
     be moved, or lose its log, and goes on as if nothing had happened.
 
     Args:
@@ -38,6 +39,7 @@ class Checkpoints(Checkpoint):
         self.every_minutes = every_minutes
         self.epoch_log = log
         self.best: float = math.nan
+        self.latest: float | None = None
         self._saved_at = time.monotonic()
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -58,10 +60,25 @@ class Checkpoints(Checkpoint):
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Save the epoch, as the best too where it is."""
         value = trainer.callback_metrics.get(self.monitor)
-        if value is not None and trainer.strategy.broadcast(self._is_better(value.item())):
-            self.best = value.item()
-            self._save(trainer, BEST)
+        if value is not None:
+            self.latest = value.item()
+            if trainer.strategy.broadcast(self._is_better(self.latest)):
+                self.best = self.latest
+                self._save(trainer, BEST)
         self._save(trainer, LAST)
+
+    def outcome(self) -> str:
+        """Where the best checkpoint is, and what is unusual about it; for the end of a training."""
+        best, last = self.folder / BEST, self.folder / LAST
+        line = f"best checkpoint: {best}"
+        if not best.is_file():
+            line = f"no best checkpoint, as {self.monitor} was never a number; the last is {last}"
+        if self.latest is None or math.isfinite(self.latest):
+            return line
+        return (
+            f"{line}\nnote: after the last epoch {self.monitor} was {self.latest:g}, and such an "
+            "epoch is never the best (a class that is nowhere, not even predicted, has no score)"
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Best score and log, for the checkpoint."""
@@ -74,6 +91,8 @@ class Checkpoints(Checkpoint):
         self.epoch_log.rows = state_dict["log"]
 
     def _is_better(self, value: float) -> bool:
+        if not math.isfinite(value):
+            return False
         return math.isnan(self.best) or self.sign * value > self.sign * self.best
 
     def _save(self, trainer: pl.Trainer, name: str) -> None:

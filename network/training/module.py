@@ -30,8 +30,9 @@ from network.processes import (
 class SegmentationModule(pl.LightningModule):
     """Trains a network and scores it on the validation set.
 
-    Logged: every term of the loss (``train_main``, ``val_heatmap``, ...), IoU of every class,
-    mIoU, F1 and OA of training and validation, and the learning rate.
+    Logged: every term of the loss (``train_main``, ``val_heatmap``, ...) as its mean over images
+    with a labeled pixel, IoU of every class, mIoU, F1 and OA of training and validation, and the
+    learning rate.
 
     A checkpoint may be written after any step. It holds what Lightning stores, the counts and
     means of the epoch so far, and the states of the random number generators, so that a resumed
@@ -198,7 +199,8 @@ class SegmentationModule(pl.LightningModule):
         out = segment(self.net, batch["image"], self.spec.num_classes)
         terms = self.loss(out, batch["mask"])
         confusion.update(out.logits.detach().argmax(dim=1), batch["mask"])
-        self.averages[stage].update(terms, len(batch["name"]))
+        labeled = (batch["mask"] != self.spec.ignore_index).flatten(1).any(dim=1)
+        self.averages[stage].update(terms, labeled.sum())
         return terms
 
     def _log_epoch(

@@ -12,6 +12,7 @@ from timm.layers import convert_sync_batchnorm
 from torch import nn
 
 from network.datasets.catalog import DatasetSpec
+from network.datasets.checks import check_labeled
 from network.datasets.layout import listed
 from network.devices import choose_precision, prepare_device
 from network.errors import ConfigError
@@ -19,7 +20,6 @@ from network.experiment import Experiment
 from network.experiment.provenance import provenance
 from network.inference.agreement import check_resumed
 from network.inference.checkpoint_files import (
-    BEST,
     LAST,
     load_checkpoint,
     load_weights,
@@ -73,6 +73,8 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     data.setup("fit")
     if starts_alone():
         experiment.check(layout, data.train.samples + data.val.samples)
+        check_labeled(layout, data.train.samples, "train on")
+        check_labeled(layout, data.val.samples, "validate on")
 
     folder = run_folder(spec.name, experiment.name)
     checkpoint = checkpoint_to_resume(folder, resume)
@@ -104,10 +106,9 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     goes_on = continues(folder, checkpoint, resume)
     record = RunRecord.begin(folder, f"{spec.name}/{experiment.name}", goes_on)
     log = EpochLog(record.log_folder)
-    callbacks = [
-        Checkpoints(folder, experiment.monitor, mode, experiment.checkpoint_every_minutes, log),
-        TQDMProgressBar(refresh_rate()),
-    ]
+    minutes = experiment.checkpoint_every_minutes
+    checkpoints = Checkpoints(folder, experiment.monitor, mode, minutes, log)
+    callbacks = [checkpoints, TQDMProgressBar(refresh_rate())]
     if experiment.sample_every:
         callbacks.append(
             SamplePredictions(
@@ -153,7 +154,7 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
             )
         raise
     if trainer.is_global_zero:
-        print(f"best checkpoint: {folder / BEST}")
+        print(checkpoints.outcome())
     return folder
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from network.files.images import read_indices
+from network.training.read_log import read_log
 from tests.conftest import succeed_here as succeed
 
 EARLIER = Path(__file__).parent / "first_layout"
@@ -53,6 +54,11 @@ def test_a_run_is_resumed_from_a_checkpoint(earlier):
             row["train_total"] for row in rows[:2]
         ]
     assert [row["epoch"] for row in rows] == ["0", "1", "2"]
+    assert rows[1]["val_fisher"] and not rows[2]["val_fisher"]  # validation has no such term now
+    values = read_log(earlier / "lightning_logs/own/tiny").values
+    assert [epoch for epoch, _ in values["val_fisher"]] == [1, 2]
+    assert [epoch for epoch, _ in values["train_fisher"]] == [1, 2, 3]
+    succeed(earlier, "tools/curves.py", "lightning_logs/own/tiny", "-o", "curves")
     record = json.loads((folder / "run.json").read_text())
     assert record["date"] == "2026-11-25T04:27:35+00:00"
     assert len(record["resumed"]) == 1

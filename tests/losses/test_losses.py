@@ -79,6 +79,19 @@ def test_total_is_the_weighted_sum_of_the_named_terms():
     torch.testing.assert_close(terms["total"], expected)
 
 
+def test_evaluation_leaves_the_fisher_ratio_out():
+    """Of a batch of one image it is 0 by construction, and is no measurement."""
+    mask, loss = torch.randint(0, 4, (2, 8, 8)), BiCoRLoss(ignore_index=3, fisher_weight=[5, 7])
+    assert fisher(output().class_embeddings[0][:1]).item() == 0
+    trained = loss(output(), mask)
+    terms = loss.eval()(output(), mask)
+    assert list(terms) == ["main", "heatmap", "total"]
+    assert terms["main"] == trained["main"] and terms["heatmap"] == trained["heatmap"]
+    torch.testing.assert_close(terms["total"], terms["main"] + 0.1 * terms["heatmap"])
+    with pytest.raises(ConfigError, match="fisher_weight lists 1 weights"):
+        BiCoRLoss(ignore_index=3, fisher_weight=[5]).eval()(output(), mask)
+
+
 def test_a_weight_for_each_layer():
     mask = torch.randint(0, 4, (2, 8, 8))
     out = output()

@@ -72,7 +72,8 @@ def test_image_of_16_bits(own):
     [
         ("train_batch_size=99", ["train_batch_size=99", "an epoch has only 4"]),
         ("loss.fisher_weight=[0.1]", ["lists 1 weights", "2 HBIS layers"]),
-        ("monitor=val_mIuO", ["monitor='val_mIuO'", "val_mIoU", "val_IoU_Tree", "val_fisher"]),
+        ("monitor=val_mIuO", ["monitor='val_mIuO'", "val_mIoU", "val_IoU_Tree", "val_heatmap"]),
+        ("monitor=val_fisher", ["monitor='val_fisher'", "val_heatmap, val_total"]),
         ("precision=16bit", ["precision='16bit'", "bf16-mixed"]),
         ("strategy=dpp", ["strategy='dpp'"]),
         ("devices=0", ["devices=0"]),
