@@ -87,18 +87,19 @@ class BiCoRLoss(nn.Module):
         def heatmap(logits: Tensor) -> Tensor:
             return self._segmentation(_upsample(logits, mask.shape[-2:]), target)
 
-        embeddings = out.class_embeddings if self.training else ()
+        heatmaps, embeddings = out.heatmaps, out.class_embeddings
+        weights = _per_layer("heatmap_weight", self.heatmap_weight, len(heatmaps))
+        by_layer = [("heatmap", heatmap, weights, heatmaps)]
+        weights = _per_layer("fisher_weight", self.fisher_weight, len(embeddings))
+        if self.training:
+            by_layer.append(("fisher", partial(fisher, total=over_processes), weights, embeddings))
         with torch.autocast(mask.device.type, enabled=False):
             main = self._segmentation(out.logits, target)
             if self.aux_weight and out.aux_logits is not None:
                 aux = cross_entropy(log_softmax(out.aux_logits), target, self.label_smoothing)
                 main = main + self.aux_weight * aux
             terms, weighted = {"main": main}, main
-            for name, weights, layers, term in (
-                ("heatmap", self.heatmap_weight, out.heatmaps, heatmap),
-                ("fisher", self.fisher_weight, embeddings, partial(fisher, total=over_processes)),
-            ):
-                weights = _per_layer(f"{name}_weight", weights, len(layers))
+            for name, term, weights, layers in by_layer:
                 counted = [(w, term(x)) for w, x in zip(weights, layers, strict=True) if w]
                 if counted:
                     terms[name] = sum(value for _, value in counted)
