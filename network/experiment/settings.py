@@ -25,6 +25,7 @@ from network.experiment.loading import (
     read_config,
     with_value,
 )
+from network.experiment.ranges import check_ranges
 from network.experiment.values import (
     accepted,
     build,
@@ -36,12 +37,6 @@ from network.experiment.values import (
 )
 from network.losses import BiCoRLoss
 from network.models.geometry import min_size_of
-
-ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
-
-
-LOGGERS = ("csv", "tensorboard", "wandb")
-
 
 BUILDERS = {"dataset", "net", "loss", "transform"}
 
@@ -67,7 +62,13 @@ class Experiment:
         num_workers: data loading processes.
         lr: peak learning rate; lr_min: at the end of the cosine.
         warmup_epoch: epochs (or a part of one) in which the rate rises linearly to ``lr``.
+        backbone_lr: peak learning rate of the backbone; None for ``lr``.
+        layer_decay: factor of the learning rate from each layer of the backbone to the one before
+            it, by timm's layers; None for one rate. All rates follow one curve, in proportion.
+        freeze_backbone: True trains the rest only; a number keeps the stem and so many stages as
+            they are. Batch norm and dropout of frozen parts stay in evaluation mode.
         weight_decay: of AdamW.
+        decay_norms_and_biases: weight decay also of parameters of one dimension.
         lookahead_k, lookahead_alpha: Lookahead's steps and rate; k = 0 leaves it out.
         monitor: logged value by which the best checkpoint is chosen: the highest score, or the
             lowest of a loss term.
@@ -108,7 +109,11 @@ class Experiment:
     lr: float = 1e-4
     lr_min: float = 1e-6
     warmup_epoch: float = 0.0
+    backbone_lr: float | None = None
+    layer_decay: float | None = None
+    freeze_backbone: bool | int = False
     weight_decay: float = 0.01
+    decay_norms_and_biases: bool = True
     lookahead_k: int = 5
     lookahead_alpha: float = 0.5
     monitor: str = "val_mIoU"
@@ -155,7 +160,7 @@ class Experiment:
             experiment._override(override, known)
         for name in known:
             check_value(name, getattr(experiment, name), hints[name], str(path))
-        experiment._check_ranges()
+        check_ranges(experiment)
         experiment.name = experiment.name or path.stem
         if Path(experiment.name).name != experiment.name:
             raise ConfigError(f"name={experiment.name!r}: it names a folder, so without slashes")
@@ -246,41 +251,3 @@ class Experiment:
                 f"override its parameters, as {root}.{next(iter(parameters(old)), 'name')}=..."
             )
         setattr(self, root, with_value(old, rest, parse_value(value), text))
-
-    def _check_ranges(self) -> None:
-        at_least = {
-            "max_epoch": 1,
-            "train_batch_size": 1,
-            "val_batch_size": 1,
-            "repeat": 1,
-            "num_workers": 0,
-            "val_every": 1,
-            "accumulate": 1,
-            "lookahead_k": 0,
-            "lr_min": 0,
-            "weight_decay": 0,
-            "warmup_epoch": 0,
-            "num_nodes": 1,
-            "sample_every": 0,
-            "sample_images": 1,
-            "seed": 0,
-            "checkpoint_every_minutes": 0,
-        }
-        for name, least in at_least.items():
-            if not getattr(self, name) >= least:
-                raise ConfigError(f"{name}={getattr(self, name)}: at least {least}")
-        at_most = {"lr": 1000, "clip_norm": 1e9, "lookahead_alpha": 1}
-        for name, most in at_most.items():
-            value = getattr(self, name)
-            if value is not None and not 0 < value <= most:
-                raise ConfigError(f"{name}={value}: a number above 0 and at most {most:g}")
-        if self.seed >= 2**32:
-            raise ConfigError(f"seed={self.seed}: below 2^32")
-        if self.val_every > self.max_epoch:
-            raise ConfigError(
-                f"val_every={self.val_every}, but max_epoch={self.max_epoch}: no checkpoint would "
-                "ever be the best"
-            )
-        for name, known in (("accelerator", ACCELERATORS), ("logger", LOGGERS)):
-            if getattr(self, name) not in known:
-                raise ConfigError(f"{name}={getattr(self, name)!r}: one of {', '.join(known)}")

@@ -86,8 +86,9 @@ class SmpNet(nn.Module):
 
     @property
     def backbone(self) -> nn.Module:
-        """The encoder, for settings that treat it apart."""
-        return self.model.encoder
+        """What pretrained weights are for."""
+        encoder = self.model.encoder
+        return encoder.backbone if isinstance(encoder, _Levels) else encoder.model
 
     def forward(self, x: Tensor) -> SegmentationOutput:
         """Segment a batch of images.

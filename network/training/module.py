@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from timm.optim import Lookahead
 from torch import Tensor, nn
 
 from network.datasets.catalog import DatasetSpec
@@ -23,6 +20,14 @@ from network.processes import (
     random_states,
     rank_and_processes,
     restore_random_state,
+)
+from network.training.optimizer import (
+    as_configured,
+    build_optimizer,
+    build_schedule,
+    logged_rates,
+    parameter_groups,
+    rates_now,
 )
 
 
@@ -44,6 +49,7 @@ class SegmentationModule(pl.LightningModule):
         identity: what the network is; stored in the checkpoints.
         protocol: what is trained and validated on; stored in the checkpoints.
         steps: of what its steps consist; stored in the checkpoints.
+        frozen: modules of the network that stay in evaluation mode.
     """
 
     def __init__(
@@ -55,6 +61,7 @@ class SegmentationModule(pl.LightningModule):
         identity: dict[str, Any] | None = None,
         protocol: dict[str, Any] | None = None,
         steps: dict[str, int] | None = None,
+        frozen: Sequence[nn.Module] = (),
     ) -> None:
         super().__init__()
         self.net = net
@@ -64,6 +71,7 @@ class SegmentationModule(pl.LightningModule):
         self.identity = identity
         self.protocol = protocol or {}
         self.steps = steps or {}
+        self._frozen = tuple(frozen)
         self.train_confusion = Confusion(spec)
         self.val_confusion = Confusion(spec)
         self.averages = {"train": Averages(), "val": Averages()}
@@ -72,6 +80,13 @@ class SegmentationModule(pl.LightningModule):
     def forward(self, image: Tensor) -> Tensor:
         """Logits [B, N, H, W] of normalised images."""
         return self.net(image).logits
+
+    def train(self, mode: bool = True) -> SegmentationModule:
+        """Switch between training and evaluation mode, all but what is frozen."""
+        super().train(mode)
+        for module in self._frozen:
+            module.eval()
+        return self
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
         """Loss of a batch.
@@ -100,6 +115,7 @@ class SegmentationModule(pl.LightningModule):
             ConfigError: they chose different precisions.
         """
         check_agreement("precision", str(self.trainer.precision))
+        self.train()
 
     def on_train_start(self) -> None:
         """Go on with the random states and the learning rate of the checkpoint's step."""
@@ -108,10 +124,9 @@ class SegmentationModule(pl.LightningModule):
             pl.seed_everything(self.experiment.seed + rank, workers=True, verbose=False)
         if self._random_states:
             restore_random_state(self._random_states, self.device)
-        schedule = self.lr_schedulers()
         groups = self.optimizers().param_groups
-        for group, base, factor in zip(groups, schedule.base_lrs, schedule.lr_lambdas, strict=True):
-            group["lr"] = base * factor(schedule.last_epoch)
+        for group, rate in zip(groups, rates_now(self.lr_schedulers()), strict=True):
+            group["lr"] = rate
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Store what the network is, protocol, the epoch so far, and random states.
@@ -138,17 +153,7 @@ class SegmentationModule(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         """Restore what was stored; the optimizer's settings are those of the config."""
-        settings = self.experiment
-        for state in checkpoint["optimizer_states"]:
-            for group in state["param_groups"]:
-                group["initial_lr"] = settings.lr
-                group["weight_decay"] = settings.weight_decay
-                if settings.lookahead_k:
-                    group["lookahead_k"] = settings.lookahead_k
-                    group["lookahead_alpha"] = settings.lookahead_alpha
-        for state in checkpoint["lr_schedulers"]:
-            state["base_lrs"] = [settings.lr] * len(state["base_lrs"])
-
+        as_configured(checkpoint, parameter_groups(self.net, self.experiment), self.experiment)
         progress = checkpoint.get("progress")
         if progress is not None:
             self.train_confusion.restore(progress["confusion"])
@@ -157,8 +162,8 @@ class SegmentationModule(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Log the training scores and the learning rate."""
-        rate = self.optimizers().param_groups[0]["lr"]
-        self._log_epoch("train", self.train_confusion, {"lr": rate})
+        rates = logged_rates(self.lr_schedulers(), self.experiment)
+        self._log_epoch("train", self.train_confusion, rates)
 
     def on_validation_start(self) -> None:
         """Validate the network that is going to be saved."""
@@ -172,22 +177,10 @@ class SegmentationModule(pl.LightningModule):
 
     def configure_optimizers(self) -> dict:
         """AdamW inside Lookahead; linear warm-up, then cosine, both by the step."""
-        settings = self.experiment
-        optimizer = torch.optim.AdamW(
-            self.net.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
-        )
-        if settings.lookahead_k:
-            optimizer = Lookahead(optimizer, alpha=settings.lookahead_alpha, k=settings.lookahead_k)
+        optimizer = build_optimizer(parameter_groups(self.net, self.experiment), self.experiment)
         # The trainer's own estimate starts the data loaders before a checkpoint has said where.
         batches = self.trainer.datamodule.batches_per_epoch(self.trainer.world_size)
-        total = math.ceil(batches / settings.accumulate) * settings.max_epoch
-        factor = partial(
-            _learning_rate_factor,
-            total=total,
-            warmup=settings.warmup_epoch * total / settings.max_epoch,
-            last=settings.lr_min / settings.lr,
-        )
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        schedule = build_schedule(optimizer, self.experiment, batches)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
@@ -222,10 +215,3 @@ class SegmentationModule(pl.LightningModule):
             )
             logger.save()
         return scores
-
-
-def _learning_rate_factor(step: int, total: int, warmup: float, last: float) -> float:
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    progress = min(1.0, (step - warmup) / max(1.0, total - warmup))
-    return last + (1 - last) * (1 + math.cos(math.pi * progress)) / 2

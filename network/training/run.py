@@ -28,10 +28,13 @@ from network.inference.checkpoint_files import (
 from network.inference.identity import Identity
 from network.processes import starts_alone
 from network.training.checkpoint_callback import Checkpoints
+from network.training.freezing import freeze
 from network.training.loggers import EpochLog, build_loggers
 from network.training.module import SegmentationModule
+from network.training.optimizer import parameter_groups
 from network.training.rehearsal import rehearse
 from network.training.resuming import (
+    check_groups,
     check_protocol,
     check_steps,
     checkpoint_to_resume,
@@ -85,6 +88,8 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     net = experiment.build_net(spec, pretrained=checkpoint is None)
     if checkpoint is not None:
         load_weights(net, stored, checkpoint)
+    frozen = freeze(net, experiment.freeze_backbone)
+    groups = parameter_groups(net, experiment)
     step = stored.get("global_step", 0)
     loss = experiment.build_loss(spec)
     data.check_batches()
@@ -119,6 +124,7 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     steps = steps_of(experiment, data, trainer.world_size)
     if stored:
         check_steps(stored, steps, checkpoint)
+        check_groups(stored, groups, checkpoint)
     del stored
     if trainer.is_global_zero:
         if goes_on:
@@ -133,7 +139,9 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
             print(f"going on from step {step} of {checkpoint}")
         elif resume == "auto":
             print(f"no checkpoint in {folder} yet: training from the beginning")
-    module = SegmentationModule(net, loss, spec, experiment, identity.record(), protocol, steps)
+    module = SegmentationModule(
+        net, loss, spec, experiment, identity.record(), protocol, steps, frozen
+    )
     try:
         trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     except BaseException:

@@ -52,7 +52,8 @@ def stored(root, name):
     return torch.load(root / RUN / name, weights_only=True)
 
 
-def test_the_learning_rate_of_every_step(own, monkeypatch):
+@pytest.mark.parametrize("backbone_lr", [None, 1e-3])
+def test_the_learning_rate_of_every_step(own, monkeypatch, backbone_lr):
     rates = []
     step = torch.optim.AdamW.step
 
@@ -61,15 +62,18 @@ def test_the_learning_rate_of_every_step(own, monkeypatch):
         return step(optimizer, closure)
 
     monkeypatch.setattr(torch.optim.AdamW, "step", recorded)
-    train(
-        own, "max_epoch=2", "repeat=6", "accumulate=5", "lr=1e-2", "lr_min=1e-4", "warmup_epoch=1"
-    )
+    settings = ("lr=1e-2", "lr_min=1e-4", "warmup_epoch=1", f"backbone_lr={backbone_lr}")
+    train(own, "max_epoch=2", "repeat=6", "accumulate=5", *settings)
     # 12 batches are 3 steps an epoch, the last one of 2 batches. Three steps rise evenly to a
     # fourth, from where half a cosine falls: (1 + cos(pi / 3)) / 2 = 0.75.
     rising = [0.0025, 0.005, 0.0075]
     falling = [0.01, 1e-4 + 0.75 * 0.0099, 1e-4 + 0.25 * 0.0099]
-    assert rates == [[pytest.approx(rate, rel=1e-9)] for rate in rising + falling]
-    assert [float(row["lr"]) for row in log_of(own)] == pytest.approx([0.01, 1e-4])
+    expected = [[rate, rate / 10] if backbone_lr else [rate] for rate in rising + falling]
+    assert rates == [pytest.approx(each, rel=1e-9) for each in expected]
+    logged = {"lr": [0.01, 1e-4]} | ({"lr_backbone": [0.001, 1e-5]} if backbone_lr else {})
+    found = {name: [float(row[name]) for row in log_of(own)]
+             for name in log_of(own)[0] if name.startswith("lr")}  # fmt: skip
+    assert found == {name: pytest.approx(values) for name, values in logged.items()}
 
 
 def test_the_best_by_a_loss_is_the_epoch_with_the_least(scripted):
