@@ -52,6 +52,8 @@ def check_ranges(experiment: Experiment) -> None:
         value = getattr(experiment, name)
         if value is not None and not 0 < value <= most:
             raise ConfigError(f"{name}={value}: a number above 0 and at most {most:g}")
+    if experiment.ema_decay is not None and not 0 < experiment.ema_decay < 1:
+        raise ConfigError(f"ema_decay={experiment.ema_decay}: a number between 0 and 1, as 0.999")
     if experiment.seed >= 2**32:
         raise ConfigError(f"seed={experiment.seed}: below 2^32")
     if experiment.val_every > experiment.max_epoch:

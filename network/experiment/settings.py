@@ -70,6 +70,8 @@ class Experiment:
         weight_decay: of AdamW.
         decay_norms_and_biases: weight decay also of parameters of one dimension.
         lookahead_k, lookahead_alpha: Lookahead's steps and rate; k = 0 leaves it out.
+        ema_decay: of the moving average of the weights, as 0.999, which is validated, saved and
+            tested; None for the weights themselves.
         monitor: logged value by which the best checkpoint is chosen: the highest score, or the
             lowest of a loss term.
         val_every: epochs between validations.
@@ -116,6 +118,7 @@ class Experiment:
     decay_norms_and_biases: bool = True
     lookahead_k: int = 5
     lookahead_alpha: float = 0.5
+    ema_decay: float | None = None
     monitor: str = "val_mIoU"
     val_every: int = 1
     accumulate: int = 1

@@ -21,6 +21,7 @@ from network.processes import (
     rank_and_processes,
     restore_random_state,
 )
+from network.training.averaging import as_network, as_trained, averaged
 from network.training.optimizer import (
     as_configured,
     build_optimizer,
@@ -72,6 +73,7 @@ class SegmentationModule(pl.LightningModule):
         self.protocol = protocol or {}
         self.steps = steps or {}
         self._frozen = tuple(frozen)
+        self.averaged = averaged(net, experiment.ema_decay)
         self.train_confusion = Confusion(spec)
         self.val_confusion = Confusion(spec)
         self.averages = {"train": Averages(), "val": Averages()}
@@ -79,7 +81,12 @@ class SegmentationModule(pl.LightningModule):
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits [B, N, H, W] of normalised images."""
-        return self.net(image).logits
+        return self.evaluated_net(image).logits
+
+    @property
+    def evaluated_net(self) -> nn.Module:
+        """The network that is validated and saved: the averaged one where there is one."""
+        return self.net if self.averaged is None else self.averaged.module
 
     def train(self, mode: bool = True) -> SegmentationModule:
         """Switch between training and evaluation mode, all but what is frozen."""
@@ -94,7 +101,7 @@ class SegmentationModule(pl.LightningModule):
         Raises:
             TrainingError: it is not finite; no optimizer has seen it.
         """
-        terms = self._step(batch, "train", self.train_confusion)
+        terms = self._step(self.net, batch, "train", self.train_confusion)
         if not torch.isfinite(terms["total"]):
             values = ", ".join(f"{name} {term.item():g}" for name, term in terms.items())
             raise TrainingError(
@@ -106,7 +113,13 @@ class SegmentationModule(pl.LightningModule):
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         """Loss and counts of a batch."""
-        self._step(batch, "val", self.val_confusion)
+        self._step(self.evaluated_net, batch, "val", self.val_confusion)
+
+    def optimizer_step(self, *arguments: Any, **named: Any) -> None:
+        """Take the step, and let the averaged weights follow."""
+        super().optimizer_step(*arguments, **named)
+        if self.averaged is not None:
+            self.averaged.update(self.net, self.global_step + 1)
 
     def on_fit_start(self) -> None:
         """Make sure that all processes compute alike.
@@ -141,6 +154,8 @@ class SegmentationModule(pl.LightningModule):
                 f"values that are not finite (first in {broken[0]}): the training has diverged. "
                 "Resume with a lower lr, or with clip_norm=1"
             )
+        if self.averaged is not None:
+            as_network(checkpoint, self.averaged.decay)
         if self.identity is not None:
             checkpoint[IDENTITY] = self.identity
         checkpoint["protocol"] = self.protocol
@@ -153,6 +168,7 @@ class SegmentationModule(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         """Restore what was stored; the optimizer's settings are those of the config."""
+        as_trained(checkpoint, self.averaged is not None)
         as_configured(checkpoint, parameter_groups(self.net, self.experiment), self.experiment)
         progress = checkpoint.get("progress")
         if progress is not None:
@@ -168,6 +184,8 @@ class SegmentationModule(pl.LightningModule):
     def on_validation_start(self) -> None:
         """Validate the network that is going to be saved."""
         average_buffers(self.net)
+        if self.averaged is not None:
+            average_buffers(self.averaged)
 
     def on_validation_epoch_end(self) -> None:
         """Log and print the validation scores."""
@@ -186,8 +204,10 @@ class SegmentationModule(pl.LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
-    def _step(self, batch: dict, stage: str, confusion: Confusion) -> dict[str, Tensor]:
-        out = self.net(batch["image"])
+    def _step(
+        self, net: nn.Module, batch: dict, stage: str, confusion: Confusion
+    ) -> dict[str, Tensor]:
+        out = net(batch["image"])
         terms = self.loss(out, batch["mask"])
         confusion.update(out.logits.detach().argmax(dim=1), batch["mask"])
         self.averages[stage].update(terms, len(batch["name"]))

@@ -98,8 +98,6 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     if experiment.sync_batchnorm:
         net = _synchronised(net, device)
     net = net.to(memory_format=torch.channels_last)
-    if experiment.compile:
-        net.compile()
 
     goes_on = continues(folder, checkpoint, resume)
     record = RunRecord.begin(folder, f"{spec.name}/{experiment.name}", goes_on)
@@ -142,6 +140,9 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     module = SegmentationModule(
         net, loss, spec, experiment, identity.record(), protocol, steps, frozen
     )
+    if experiment.compile:
+        for each in {module.net, module.evaluated_net}:
+            each.compile()
     try:
         trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     except BaseException:
