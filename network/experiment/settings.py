@@ -18,6 +18,7 @@ from network.datasets.dataset import Transform
 from network.datasets.layout import DatasetLayout, Sample
 from network.datasets.transforms import TrainTransform
 from network.errors import ConfigError
+from network.experiment.class_weights import weights_of
 from network.experiment.loading import (
     as_partial,
     override_path,
@@ -53,6 +54,9 @@ class Experiment:
         dataset: builds the dataset's layout.
         net: builds the network; the number of classes comes from the dataset.
         loss: builds the loss; the ignore index comes from the dataset.
+        class_weights: of the classes' pixels in the loss's cross-entropies: one number each;
+            ``auto`` for one over the square root of their pixels in the training masks; None for
+            equal ones.
         transform: builds the transform of training samples.
         name: of the run, for output folders; without it, the config file's name.
         seed: of weights, shuffling and transforms.
@@ -100,6 +104,7 @@ class Experiment:
     dataset: Callable[..., DatasetLayout]
     net: Callable[..., nn.Module]
     loss: Callable[..., nn.Module] = field(default_factory=lambda: partial(BiCoRLoss))
+    class_weights: str | Sequence[float] | None = None
     transform: Callable[..., Transform] = field(default_factory=lambda: partial(TrainTransform))
     name: str = ""
     seed: int = 42
@@ -193,9 +198,12 @@ class Experiment:
         """``net`` with what the dataset knows."""
         return complete(self.net, "net", num_classes=spec.num_classes, in_chans=len(spec.mean))
 
-    def build_loss(self, spec: DatasetSpec) -> nn.Module:
-        """The loss for a dataset."""
-        return build(complete(self.loss, "loss", ignore_index=spec.ignore_index), "loss")
+    def build_loss(self, spec: DatasetSpec, pixels: Sequence[int] = ()) -> nn.Module:
+        """The loss for a dataset; ``pixels`` of each class for ``class_weights="auto"``."""
+        facts: dict[str, Any] = {"ignore_index": spec.ignore_index}
+        if self.class_weights is not None:
+            facts["class_weights"] = weights_of(self.class_weights, self.loss, spec, pixels)
+        return build(complete(self.loss, "loss", **facts), "loss")
 
     def build_transform(self, spec: DatasetSpec) -> Transform:
         """The transform of training samples for a dataset."""

@@ -49,6 +49,7 @@ class BiCoRLoss(nn.Module):
         fisher_weight: one number, or one per HBIS layer.
         label_smoothing: of every cross-entropy.
         dice_smooth: added to numerator and denominator of Dice.
+        class_weights: one number for each class, of its pixels in every cross-entropy.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class BiCoRLoss(nn.Module):
         fisher_weight: Weights = 0.1,
         label_smoothing: float = 0.05,
         dice_smooth: float = 0.05,
+        class_weights: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         self.ignore_index = ignore_index
@@ -67,6 +69,8 @@ class BiCoRLoss(nn.Module):
         self.fisher_weight = fisher_weight
         self.label_smoothing = label_smoothing
         self.dice_smooth = dice_smooth
+        weights = None if class_weights is None else torch.tensor(class_weights).float()
+        self.register_buffer("class_weights", weights, persistent=False)
 
     def forward(self, out: Output, mask: Tensor) -> dict[str, Tensor]:
         """Compare an output with its label.
@@ -81,7 +85,9 @@ class BiCoRLoss(nn.Module):
         heatmap_weights = _per_layer("heatmap_weight", self.heatmap_weight, layers)
         fisher_weights = _per_layer("fisher_weight", self.fisher_weight, layers)
         over_processes = total if self.training else local
-        target = Target(mask, out.logits.shape[1], self.ignore_index, over_processes)
+        target = Target(
+            mask, out.logits.shape[1], self.ignore_index, over_processes, self.class_weights
+        )
 
         with torch.autocast(mask.device.type, enabled=False):
             main = self._segmentation(out.logits, target)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from network.datasets.catalog import DatasetSpec
 from network.errors import TrainingError
 from network.experiment import Experiment
-from network.inference.identity import IDENTITY
 from network.metrics import Averages, Confusion, Scores, score_table
 from network.processes import (
     average_buffers,
@@ -22,6 +21,7 @@ from network.processes import (
     restore_random_state,
 )
 from network.training.averaging import as_network, as_trained, averaged
+from network.training.freezing import freeze
 from network.training.optimizer import (
     as_configured,
     build_optimizer,
@@ -47,10 +47,9 @@ class SegmentationModule(pl.LightningModule):
         loss: (output, mask) -> named terms with ``total``.
         spec: of the dataset.
         experiment: for the optimizer and its schedule.
-        identity: what the network is; stored in the checkpoints.
-        protocol: what is trained and validated on; stored in the checkpoints.
+        record: what the network is, what it is trained and validated on, as plain values; stored
+            in the checkpoints.
         steps: of what its steps consist; stored in the checkpoints.
-        frozen: modules of the network that stay in evaluation mode.
     """
 
     def __init__(
@@ -59,20 +58,17 @@ class SegmentationModule(pl.LightningModule):
         loss: nn.Module,
         spec: DatasetSpec,
         experiment: Experiment,
-        identity: dict[str, Any] | None = None,
-        protocol: dict[str, Any] | None = None,
+        record: dict[str, Any] | None = None,
         steps: dict[str, int] | None = None,
-        frozen: Sequence[nn.Module] = (),
     ) -> None:
         super().__init__()
         self.net = net
         self.loss = loss
         self.spec = spec
         self.experiment = experiment
-        self.identity = identity
-        self.protocol = protocol or {}
+        self.record = record or {}
         self.steps = steps or {}
-        self._frozen = tuple(frozen)
+        self._frozen = freeze(net, experiment.freeze_backbone)
         self.averaged = averaged(net, experiment.ema_decay)
         self.train_confusion = Confusion(spec)
         self.val_confusion = Confusion(spec)
@@ -142,7 +138,7 @@ class SegmentationModule(pl.LightningModule):
             group["lr"] = rate
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
-        """Store what the network is, protocol, the epoch so far, and random states.
+        """Store the record, the epoch so far, and random states.
 
         Raises:
             TrainingError: the weights are not finite, so that there is nothing worth storing.
@@ -156,9 +152,7 @@ class SegmentationModule(pl.LightningModule):
             )
         if self.averaged is not None:
             as_network(checkpoint, self.averaged.decay)
-        if self.identity is not None:
-            checkpoint[IDENTITY] = self.identity
-        checkpoint["protocol"] = self.protocol
+        checkpoint |= self.record
         checkpoint["progress"] = {
             "confusion": self.train_confusion.state(),
             "averages": self.averages["train"].state(),

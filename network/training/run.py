@@ -12,9 +12,11 @@ from timm.layers import convert_sync_batchnorm
 from torch import nn
 
 from network.datasets.catalog import DatasetSpec
+from network.datasets.class_pixels import class_pixels
 from network.devices import choose_precision, prepare_device
 from network.errors import ConfigError
 from network.experiment import Experiment
+from network.experiment.class_weights import AUTO, weights_of
 from network.experiment.provenance import provenance
 from network.inference.agreement import check_resumed
 from network.inference.checkpoint_files import (
@@ -25,7 +27,7 @@ from network.inference.checkpoint_files import (
     remove_unfinished,
     run_folder,
 )
-from network.inference.identity import Identity
+from network.inference.identity import IDENTITY, Identity
 from network.processes import starts_alone
 from network.training.checkpoint_callback import Checkpoints
 from network.training.freezing import freeze
@@ -48,6 +50,8 @@ from network.training.sample_pictures import SamplePredictions
 from network.training.trainer import build_trainer, quiet, refresh_rate
 
 SAMPLES = "samples"
+CLASS_PIXELS = "class_pixels"
+"""Key of a checkpoint for the pixels of the training masks, where they were counted."""
 
 
 def train(experiment: Experiment, resume: str | None = None) -> Path:
@@ -88,10 +92,13 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     net = experiment.build_net(spec, pretrained=checkpoint is None)
     if checkpoint is not None:
         load_weights(net, stored, checkpoint)
-    frozen = freeze(net, experiment.freeze_backbone)
+    freeze(net, experiment.freeze_backbone)
     groups = parameter_groups(net, experiment)
     step = stored.get("global_step", 0)
-    loss = experiment.build_loss(spec)
+    pixels = stored.get(CLASS_PIXELS, [])
+    if experiment.class_weights == AUTO and not pixels:
+        pixels = class_pixels(layout, data.train.samples)
+    loss = experiment.build_loss(spec, pixels)
     data.check_batches()
     terms = rehearse(net, loss, data, device, precision, experiment.sync_batchnorm)
     mode = _monitor_mode(experiment.monitor, spec, terms)
@@ -130,6 +137,11 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
         else:
             move_aside(folder)
         start = provenance(experiment, device) | {"precision": precision}
+        if experiment.class_weights is not None:
+            values = weights_of(experiment.class_weights, experiment.loss, spec, pixels)
+            weights = dict(zip(spec.classes, values, strict=True))
+            print("class weights:", ", ".join(f"{n} {w:.3g}" for n, w in weights.items()))
+            start["class_weights"] = weights
         record.write(start, experiment, checkpoint, step)
         for note in notes:
             print(f"note: {note}")
@@ -137,9 +149,8 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
             print(f"going on from step {step} of {checkpoint}")
         elif resume == "auto":
             print(f"no checkpoint in {folder} yet: training from the beginning")
-    module = SegmentationModule(
-        net, loss, spec, experiment, identity.record(), protocol, steps, frozen
-    )
+    facts = {IDENTITY: identity.record(), "protocol": protocol, CLASS_PIXELS: pixels}
+    module = SegmentationModule(net, loss, spec, experiment, facts, steps)
     if experiment.compile:
         for each in {module.net, module.evaluated_net}:
             each.compile()

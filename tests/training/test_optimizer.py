@@ -5,7 +5,9 @@ from types import SimpleNamespace
 import pytest
 import timm
 import torch
+from timm.layers import convert_sync_batchnorm
 from timm.optim import param_groups_layer_decay
+from torch.nn import SyncBatchNorm
 
 from network.datasets.catalog import VAIHINGEN
 from network.errors import ConfigError
@@ -38,7 +40,8 @@ def built(kind):
 
 def settings(**given):
     default = {"lr": 1e-2, "backbone_lr": None, "layer_decay": None, "weight_decay": 0.1,
-               "decay_norms_and_biases": True}  # fmt: skip
+               "decay_norms_and_biases": True, "freeze_backbone": False, "ema_decay": None,
+               }  # fmt: skip
     return SimpleNamespace(**default | given)
 
 
@@ -114,14 +117,15 @@ def test_norms_and_biases_are_left_alone(kind):
     assert len({(group["lr"], group["weight_decay"]) for group in both}) == len(both) == 4
 
 
-def module_of(net, frozen):
-    return SegmentationModule(net, BiCoRLoss(6), VAIHINGEN, settings(), frozen=frozen)
+def module_of(net, stages):
+    given = settings(freeze_backbone=stages)
+    return SegmentationModule(net, BiCoRLoss(6), VAIHINGEN, given)
 
 
 @NETS
 def test_a_frozen_backbone_stays_as_it_is(kind):
     net, prefix = built(kind)
-    module = module_of(net, freeze(net, True))
+    module = module_of(net, True)
     module.eval()
     module.train()
     trained = by_name(net, parameter_groups(net, settings()), "lr")
@@ -140,7 +144,7 @@ def test_a_frozen_backbone_stays_as_it_is(kind):
 
 def test_frozen_stages_are_counted_from_the_stem():
     net = UNetFormer("test_resnet", dim=32)
-    module_of(net, freeze(net, 2)).train()
+    module_of(net, 2).train()
     backbone = net.backbone.net
     frozen = {n.partition(".")[0] for n, p in backbone.named_parameters() if not p.requires_grad}
     assert frozen == {"conv1", "bn1", "layer1", "layer2"}
@@ -151,10 +155,19 @@ def test_frozen_stages_are_counted_from_the_stem():
     assert changed == {"layer3", "layer4"}
 
 
+def test_frozen_norms_stay_frozen_where_they_are_synchronised():
+    net = UNetFormer("test_resnet", dim=32)
+    freeze(net, True)
+    module = module_of(convert_sync_batchnorm(net), True).train()
+    norms = {n: m.training for n, m in module.net.named_modules() if isinstance(m, SyncBatchNorm)}
+    assert norms == {name: not name.startswith("backbone.net.") for name in norms}
+    assert len(set(norms.values())) == 2
+
+
 def test_dropout_within_frozen_stages_is_off():
     options = {"pos_drop_rate": 0.5, "drop_path_rate": 0.5}
     net = BiCoR("test_vit", embed_dim=32, backbone_options=options)
-    module_of(net, freeze(net, 2)).train()
+    module_of(net, 2).train()
     model = net.encoder.backbone.net.model
     assert not model.pos_drop.training
     assert [block.drop_path1.training for block in model.blocks] == [False, False] + [True] * 4

@@ -77,7 +77,8 @@ def kill_after(process, path, writes, pause):
     assert process.returncode == -signal.SIGKILL
 
 
-TUNED = ("backbone_lr=2e-5", "freeze_backbone=1", "decay_norms_and_biases=False", "ema_decay=0.9")
+TUNED = ("backbone_lr=2e-5", "freeze_backbone=1", "decay_norms_and_biases=False", "ema_decay=0.9",
+         "class_weights=auto")  # fmt: skip
 
 
 @pytest.mark.parametrize(("workers", "settings"), [(0, ()), (2, TUNED)])
