@@ -149,7 +149,8 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
             print(f"going on from step {step} of {checkpoint}")
         elif resume == "auto":
             print(f"no checkpoint in {folder} yet: training from the beginning")
-    facts = {IDENTITY: identity.record(), "protocol": protocol, CLASS_PIXELS: pixels}
+    facts = {IDENTITY: identity.record(), "protocol": protocol}
+    facts |= {CLASS_PIXELS: pixels} if pixels else {}
     module = SegmentationModule(net, loss, spec, experiment, facts, steps)
     if experiment.compile:
         for each in {module.net, module.evaluated_net}:

@@ -78,7 +78,7 @@ def kill_after(process, path, writes, pause):
 
 
 TUNED = ("backbone_lr=2e-5", "freeze_backbone=1", "decay_norms_and_biases=False", "ema_decay=0.9",
-         "class_weights=auto")  # fmt: skip
+         "class_weights=auto", "transform.balance=0.5")  # fmt: skip
 
 
 @pytest.mark.parametrize(("workers", "settings"), [(0, ()), (2, TUNED)])
