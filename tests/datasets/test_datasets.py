@@ -261,16 +261,15 @@ def test_balanced_windows_hold_a_class_that_was_drawn_evenly(balance, mosaic):
 
 def test_balanced_windows_lie_anywhere_around_the_pixel():
     mask = np.zeros((96, 96), np.uint8)
-    mask[48, 48] = 1
-    pair = Pair(np.repeat(mask[..., None], 3, 2), mask)
+    mask[48, 30] = 1
+    rows, cols = np.mgrid[:96, :96].astype(np.uint8)
+    pair = Pair(np.dstack([rows, cols, cols]), mask)
     transform = TrainTransform(3, 16, scales=[1.0], mosaic=0, max_class_share=1, balance=1.0)
-    rows = [
-        np.argwhere(crop == 1)[0].tolist()
-        for crop in (transform(lambda _: pair, 1, 0, seed).mask for seed in range(400))
-        if (crop == 1).any()
-    ]
-    assert len(rows) > 150
-    assert {place for each in rows for place in each} == set(range(16))
+    crops = [transform(lambda _: pair, 1, 0, seed) for seed in range(400)]
+    around = [crop.image for crop in crops if (crop.mask == 1).any()]
+    assert len(around) > 150
+    assert {image[..., 0].min() for image in around} == set(range(33, 49))
+    assert {image[..., 1].min() for image in around} == set(range(15, 31))
 
 
 def test_a_drawn_class_is_kept_while_windows_are_drawn_again():
