@@ -11,7 +11,7 @@ from torch.distributed.run import get_args_parser
 
 from benchmarks.run import BENCHMARKS
 from network.experiment import Experiment
-from network.experiment.settings import LOGGERS
+from network.experiment.ranges import LOGGERS
 from tests.conftest import REPOSITORY, run_here
 
 README = REPOSITORY / "README.md"

@@ -91,6 +91,8 @@ class SegmentationDataset(Dataset):
             if arrays[0].shape[:2] != mask.shape:
                 raise size_fault(sample.image, path, arrays[0].shape[:2], mask.shape)
         if self.layout.cache:
+            for array in arrays:
+                array.flags.writeable = False  # or whoever writes into it changes later samples
             self._cached[key] = arrays
         return arrays
 

@@ -21,10 +21,12 @@ Read = Callable[[int], Pair]
 class TrainTransform:
     """Window, mosaic, flips and rotations: a crop of ``crop_size`` squared.
 
-    A scale is drawn, a window of crop_size / scale pixels is cut and only then resized. While one
-    class fills more than ``max_class_share`` of its counted pixels the window is drawn again. With
-    probability ``mosaic`` the crop is put together from windows of four images around a random
-    point. Where an image is too small it is mirrored and its mask ignored.
+    A scale is drawn, a window of crop_size / scale pixels is cut and only then resized. With
+    probability ``balance`` a class is drawn first, each that the image has as likely as the others,
+    and the window lies around one of its pixels; else anywhere. While one class fills more than
+    ``max_class_share`` of its counted pixels the window is drawn again. With probability ``mosaic``
+    the crop is put together from windows of four images around a random point. Where an image is
+    too small it is mirrored and its mask ignored.
 
     Args:
         ignore_index: mask value of pixels that do not count.
@@ -33,6 +35,7 @@ class TrainTransform:
         mosaic: probability.
         max_class_share: above it a window is drawn again.
         redraws: how often at most.
+        balance: probability of a window around a drawn class.
         augmentations: albumentations transforms on top of flips and rotations by 90 degrees. They
             keep size and type of the crop; where they fill its mask, it is ignored.
 
@@ -49,18 +52,22 @@ class TrainTransform:
         max_class_share: float = 0.75,
         redraws: int = 10,
         augmentations: Sequence[A.BasicTransform] = (),
+        balance: float = 0.0,
     ) -> None:
         if crop_size < 1 or not scales or min(scales) <= 0:
             raise ConfigError(
                 f"transform: crop_size={crop_size} must be at least 1, and scales={scales} "
                 "must be numbers above 0"
             )
+        if not 0 <= balance <= 1:
+            raise ConfigError(f"transform.balance={balance}: a probability, from 0 to 1")
         self.ignore_index = ignore_index
         self.crop_size = crop_size
         self.scales = tuple(scales)
         self.mosaic = mosaic
         self.max_class_share = max_class_share
         self.redraws = redraws
+        self.balance = balance
         # Flips and 90-degree rotations together: each of the eight with the same probability.
         self.augment = A.Compose([A.D4(p=1.0), *for_masks(augmentations, ignore_index)])
 
@@ -105,18 +112,31 @@ class TrainTransform:
     def _window(self, pair: Pair, height: int, width: int, rng: np.random.Generator) -> Pair:
         scale = float(rng.choice(self.scales))
         rows, cols = max(1, round(height / scale)), max(1, round(width / scale))
+        balanced = self.balance > 0 and rng.random() < self.balance
+        places = self._places(pair.mask, rng) if balanced else ()
         for _ in range(1 + self.redraws):
-            top = rng.integers(max(0, pair.mask.shape[0] - rows) + 1)
-            left = rng.integers(max(0, pair.mask.shape[1] - cols) + 1)
+            row, col = None, None
+            if len(places):
+                row, col = divmod(int(rng.choice(places)), pair.mask.shape[1])
+            top = _start(pair.mask.shape[0], rows, row, rng)
+            left = _start(pair.mask.shape[1], cols, col, rng)
             cut = np.s_[top : top + rows, left : left + cols]
             if self._class_share(pair.mask[cut]) <= self.max_class_share:
                 break
         return self._resized(Pair(pair.image[cut], pair.mask[cut]), scale, height, width)
 
+    def _places(self, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Flat indices of all pixels of some class that there is; none where nothing is labeled."""
+        classes = np.flatnonzero(self._class_pixels(mask))
+        return np.flatnonzero(mask == rng.choice(classes)) if len(classes) else classes
+
     def _class_share(self, mask: np.ndarray) -> float:
-        # np.bincount would widen every pixel to 64 bits before it counts.
-        pixels = cv2.calcHist([mask], [0], None, [256], [0, 256])[: self.ignore_index]
+        pixels = self._class_pixels(mask)
         return pixels.max() / max(1, pixels.sum())
+
+    def _class_pixels(self, mask: np.ndarray) -> np.ndarray:
+        # np.bincount would widen every pixel to 64 bits before it counts.
+        return cv2.calcHist([mask], [0], None, [256], [0, 256]).ravel()[: self.ignore_index]
 
     def _resized(self, pair: Pair, scale: float, height: int, width: int) -> Pair:
         rows = min(height, max(1, round(pair.mask.shape[0] * scale)))
@@ -129,3 +149,11 @@ class TrainTransform:
             image = np.pad(image, ((0, below), (0, beside), (0, 0)), mode="symmetric")
             mask = np.pad(mask, ((0, below), (0, beside)), constant_values=self.ignore_index)
         return Pair(image, mask)
+
+
+def _start(whole: int, part: int, inside: int | None, rng: np.random.Generator) -> int:
+    """Where a part begins along a side: anywhere, or anywhere around a place inside."""
+    first, last = 0, max(0, whole - part)
+    if inside is not None:
+        first, last = min(last, max(first, inside - part + 1)), min(last, inside)
+    return rng.integers(first, last + 1)

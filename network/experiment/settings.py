@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -17,12 +18,14 @@ from network.datasets.dataset import Transform
 from network.datasets.layout import DatasetLayout, Sample
 from network.datasets.transforms import TrainTransform
 from network.errors import ConfigError
+from network.experiment.class_weights import weights_of
 from network.experiment.completing import complete_network
 from network.experiment.loading import (
     as_partial,
     overridden,
     read_config,
 )
+from network.experiment.ranges import check_ranges
 from network.experiment.values import (
     accepted,
     build,
@@ -33,12 +36,6 @@ from network.experiment.values import (
 )
 from network.losses.default import default_loss
 from network.models.geometry import min_size_of
-
-ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
-
-
-LOGGERS = ("csv", "tensorboard", "wandb")
-
 
 BUILDERS = {"dataset", "net", "loss", "transform"}
 
@@ -56,6 +53,9 @@ class Experiment:
         net: builds the network; the number of classes comes from the dataset.
         loss: builds the loss; the ignore index comes from the dataset. Without it, training takes
             ``BiCoRLoss`` for a network that gives heatmaps and ``SegmentationLoss`` for any other.
+        class_weights: of the classes' pixels in the loss's cross-entropies: one number each;
+            ``auto`` for one over the square root of their pixels in the training masks; None for
+            equal ones.
         transform: builds the transform of training samples.
         name: of the run, for output folders; without it, the config file's name.
         seed: of weights, shuffling and transforms.
@@ -65,8 +65,16 @@ class Experiment:
         num_workers: data loading processes.
         lr: peak learning rate; lr_min: at the end of the cosine.
         warmup_epoch: epochs (or a part of one) in which the rate rises linearly to ``lr``.
+        backbone_lr: peak learning rate of the backbone; None for ``lr``.
+        layer_decay: factor of the learning rate from each layer of the backbone to the one before
+            it, by timm's layers; None for one rate. All rates follow one curve, in proportion.
+        freeze_backbone: True trains the rest only; a number keeps the stem and so many stages as
+            they are. Batch norm and dropout of frozen parts stay in evaluation mode.
         weight_decay: of AdamW.
+        decay_norms_and_biases: weight decay also of parameters of one dimension.
         lookahead_k, lookahead_alpha: Lookahead's steps and rate; k = 0 leaves it out.
+        ema_decay: of the moving average of the weights, as 0.999, which is validated, saved and
+            tested; None for the weights themselves.
         monitor: logged value by which the best checkpoint is chosen: the highest score, or the
             lowest of a loss term.
         val_every: epochs between validations.
@@ -97,6 +105,7 @@ class Experiment:
     dataset: Callable[..., DatasetLayout]
     net: Callable[..., nn.Module]
     loss: Callable[..., nn.Module] = field(default_factory=lambda: partial(default_loss))
+    class_weights: str | Sequence[float] | None = None
     transform: Callable[..., Transform] = field(default_factory=lambda: partial(TrainTransform))
     name: str = ""
     seed: int = 42
@@ -108,9 +117,14 @@ class Experiment:
     lr: float = 1e-4
     lr_min: float = 1e-6
     warmup_epoch: float = 0.0
+    backbone_lr: float | None = None
+    layer_decay: float | None = None
+    freeze_backbone: bool | int = False
     weight_decay: float = 0.01
+    decay_norms_and_biases: bool = True
     lookahead_k: int = 5
     lookahead_alpha: float = 0.5
+    ema_decay: float | None = None
     monitor: str = "val_mIoU"
     val_every: int = 1
     accumulate: int = 1
@@ -156,7 +170,7 @@ class Experiment:
             setattr(experiment, *overridden(experiment, override, known))
         for name in known:
             check_value(name, getattr(experiment, name), hints[name], str(path))
-        experiment._check_ranges()
+        check_ranges(experiment)
         experiment.name = experiment.name or path.stem
         if Path(experiment.name).name != experiment.name:
             raise ConfigError(f"name={experiment.name!r}: it names a folder, so without slashes")
@@ -201,9 +215,12 @@ class Experiment:
         check_value("loss", loss, Callable[..., nn.Module], str(self.config_path))
         return replace(self, loss=loss)
 
-    def build_loss(self, spec: DatasetSpec) -> nn.Module:
-        """The loss for a dataset; of a config that names none, after ``with_loss``."""
-        return build(complete(self.loss, "loss", ignore_index=spec.ignore_index), "loss")
+    def build_loss(self, spec: DatasetSpec, pixels: Sequence[int] = ()) -> nn.Module:
+        """The loss for a dataset; ``pixels`` of each class for ``class_weights="auto"``."""
+        facts: dict[str, Any] = {"ignore_index": spec.ignore_index}
+        if self.class_weights is not None:
+            facts["class_weights"] = weights_of(self.class_weights, self.loss, spec, pixels)
+        return build(complete(self.loss, "loss", **facts), "loss")
 
     def build_transform(self, spec: DatasetSpec) -> Transform:
         """The transform of training samples for a dataset."""
@@ -247,42 +264,3 @@ class Experiment:
             for f in fields(self)
             if f.metadata.get("setting", True)
         }
-
-    def _check_ranges(self) -> None:
-        at_least = {
-            "max_epoch": 1,
-            "train_batch_size": 1,
-            "val_batch_size": 1,
-            "repeat": 1,
-            "num_workers": 0,
-            "val_every": 1,
-            "accumulate": 1,
-            "lookahead_k": 0,
-            "lr_min": 0,
-            "weight_decay": 0,
-            "warmup_epoch": 0,
-            "num_nodes": 1,
-            "sample_every": 0,
-            "sample_images": 1,
-            "test_window": 1,
-            "seed": 0,
-            "checkpoint_every_minutes": 0,
-        }
-        for name, least in at_least.items():
-            if not getattr(self, name) >= least:
-                raise ConfigError(f"{name}={getattr(self, name)}: at least {least}")
-        at_most = {"lr": 1000, "clip_norm": 1e9, "lookahead_alpha": 1}
-        for name, most in at_most.items():
-            value = getattr(self, name)
-            if value is not None and not 0 < value <= most:
-                raise ConfigError(f"{name}={value}: a number above 0 and at most {most:g}")
-        if self.seed >= 2**32:
-            raise ConfigError(f"seed={self.seed}: below 2^32")
-        if self.val_every > self.max_epoch:
-            raise ConfigError(
-                f"val_every={self.val_every}, but max_epoch={self.max_epoch}: no checkpoint would "
-                "ever be the best"
-            )
-        for name, known in (("accelerator", ACCELERATORS), ("logger", LOGGERS)):
-            if getattr(self, name) not in known:
-                raise ConfigError(f"{name}={getattr(self, name)!r}: one of {', '.join(known)}")

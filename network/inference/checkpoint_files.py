@@ -22,7 +22,9 @@ WEIGHTS_ROOT = Path("model_weights")
 BEST = "best.ckpt"
 LAST = "last.ckpt"
 RESUMABLE = ("epoch", "global_step", "optimizer_states", "lr_schedulers", "loops")
-SAID = ("epoch", "protocol", "converted", IDENTITY)
+EMA_DECAY = "ema_decay"
+"""Key of a checkpoint whose network is the average of the trained weights."""
+SAID = ("epoch", "protocol", "converted", EMA_DECAY, IDENTITY)
 """What a checkpoint says beside its tensors, as plain values."""
 _PREFIX = "net."
 
@@ -190,6 +192,11 @@ def load_network(
     """
     checkpoint = load_checkpoint(path)
     experiment, notes = as_trained(experiment, spec, checkpoint, path)
+    if EMA_DECAY in checkpoint:
+        notes.append(
+            f"{path} holds weights averaged in training (ema_decay={checkpoint[EMA_DECAY]:g}), "
+            "which are used"
+        )
     for note in notes:
         print(f"note: {note}")
     net = experiment.build_net(spec, pretrained=False)

@@ -14,6 +14,7 @@ from network.errors import ConfigError
 from network.losses.fisher import fisher
 from network.losses.segmentation import (
     Target,
+    as_tensor,
     cross_entropy,
     cross_entropy_and_dice,
     log_softmax,
@@ -52,6 +53,7 @@ class BiCoRLoss(nn.Module):
         fisher_weight: likewise.
         label_smoothing: of every cross-entropy.
         dice_smooth: added to numerator and denominator of Dice.
+        class_weights: one number for each class, of its pixels in every cross-entropy.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class BiCoRLoss(nn.Module):
         fisher_weight: Weights = 0.1,
         label_smoothing: float = 0.05,
         dice_smooth: float = 0.05,
+        class_weights: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         self.ignore_index = ignore_index
@@ -70,6 +73,7 @@ class BiCoRLoss(nn.Module):
         self.fisher_weight = fisher_weight
         self.label_smoothing = label_smoothing
         self.dice_smooth = dice_smooth
+        self.register_buffer("class_weights", as_tensor(class_weights), persistent=False)
 
     def forward(self, out: Output, mask: Tensor) -> dict[str, Tensor]:
         """Compare an output with its label.
@@ -82,7 +86,9 @@ class BiCoRLoss(nn.Module):
             ConfigError: a list of weights whose length is not the number of HBIS layers.
         """
         over_processes = total if self.training else local
-        target = Target(mask, out.logits.shape[1], self.ignore_index, over_processes)
+        target = Target(
+            mask, out.logits.shape[1], self.ignore_index, over_processes, self.class_weights
+        )
 
         def heatmap(logits: Tensor) -> Tensor:
             return self._segmentation(_upsample(logits, mask.shape[-2:]), target)

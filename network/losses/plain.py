@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from network.errors import ConfigError
 from network.losses.bicor import Output
-from network.losses.segmentation import Target, cross_entropy, dice, log_softmax
+from network.losses.segmentation import Target, as_tensor, cross_entropy, dice, log_softmax
 from network.processes import local, total
 
 KINDS = ("ce", "dice", "focal", "lovasz", "tversky")
@@ -38,6 +38,7 @@ class SegmentationLoss(nn.Module):
         focal_gamma: exponent of the focal loss.
         tversky_alpha: weight of pixels that are taken for the class and are not of it.
         tversky_beta: weight of pixels of the class that are missed.
+        class_weights: one number for each class, of its pixels in every cross-entropy.
 
     Raises:
         ConfigError: no such kind, or none.
@@ -53,6 +54,7 @@ class SegmentationLoss(nn.Module):
         focal_gamma: float = 2.0,
         tversky_alpha: float = 0.3,
         tversky_beta: float = 0.7,
+        class_weights: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         kinds = (kind,) if isinstance(kind, str) else tuple(kind)
@@ -65,6 +67,7 @@ class SegmentationLoss(nn.Module):
         self.aux_weight = aux_weight
         self.label_smoothing = label_smoothing
         self.dice_smooth = dice_smooth
+        self.register_buffer("class_weights", as_tensor(class_weights), persistent=False)
         options = {
             "focal": {"gamma": focal_gamma, "reduction": "sum"},
             "lovasz": {},
@@ -85,7 +88,9 @@ class SegmentationLoss(nn.Module):
         auxiliary logits) and ``total`` (the weighted sum).
         """
         over_processes = total if self.training else local
-        target = Target(mask, out.logits.shape[1], self.ignore_index, over_processes)
+        target = Target(
+            mask, out.logits.shape[1], self.ignore_index, over_processes, self.class_weights
+        )
         with torch.autocast(mask.device.type, enabled=False):
             terms = {kind: self._term(kind, out.logits, mask, target) for kind in self.kinds}
             weighted = sum(terms.values())

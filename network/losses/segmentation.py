@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -18,10 +20,16 @@ class Target:
         num_classes: N.
         ignore_index: value of the pixels that count nowhere.
         total: sums over the processes that share the batch; all terms are those of the whole batch.
+        class_weights: [N], of the pixels of each class in cross-entropies; None for equal ones.
     """
 
     def __init__(
-        self, mask: Tensor, num_classes: int, ignore_index: int, total: Total = local
+        self,
+        mask: Tensor,
+        num_classes: int,
+        ignore_index: int,
+        total: Total = local,
+        class_weights: Tensor | None = None,
     ) -> None:
         self.total = total
         self.valid = mask != ignore_index
@@ -30,17 +38,31 @@ class Target:
         self.one_hot = (self.index == classes) & self.valid.unsqueeze(1)
         self.class_pixels = total(self.one_hot.sum(dim=(0, 2, 3)))
         self.pixels = self.class_pixels.sum()
+        if class_weights is None:
+            self.weight, self.total_weight = self.valid, self.pixels.clamp_min(1)
+        else:
+            self.weight = class_weights[self.index.squeeze(1)] * self.valid
+            weighted = (class_weights * self.class_pixels).sum()
+            self.total_weight = torch.where(weighted > 0, weighted, 1)
+
+
+def as_tensor(class_weights: Sequence[float] | None) -> Tensor | None:
+    """Weights of classes as ``Target`` takes them."""
+    return None if class_weights is None else torch.tensor(class_weights).float()
 
 
 def cross_entropy(log_probs: Tensor, target: Target, smoothing: float = 0.0) -> Tensor:
     """Cross-entropy with label smoothing, mean over the pixels that count (0 if none does).
+
+    With class weights, the mean is weighted: every pixel's value, smoothed as without, counts by
+    the weight of its class. (torch weighs the smoothed part by the classes' own weights instead.)
 
     Shapes: log_probs [B, N, H, W] -> scalar.
     """
     per_pixel = -log_probs.gather(1, target.index).squeeze(1)
     if smoothing:
         per_pixel = (1 - smoothing) * per_pixel - smoothing * log_probs.mean(dim=1)
-    return target.total((per_pixel * target.valid).sum()) / target.pixels.clamp_min(1)
+    return target.total((per_pixel * target.weight).sum()) / target.total_weight
 
 
 def dice(log_probs: Tensor, target: Target, smooth: float = 0.05) -> Tensor:

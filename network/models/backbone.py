@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from network.errors import ConfigError
 from network.models.padding import resized
 from network.models.simple_pyramid import FACTORS, SimplePyramid
-from network.models.timm_features import create_features
+from network.models.timm_features import create_features, recompute_activations
 
 
 class Backbone(nn.Module):
@@ -79,7 +79,7 @@ class Backbone(nn.Module):
         self.channels = self.pyramid.channels if is_plain else channels
         self.strides = [coarsest * factor for factor in FACTORS] if is_plain else taken
         if checkpointing:
-            getattr(self.net, "model", self.net).set_grad_checkpointing(True)
+            recompute_activations(self.net, name)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the maps, finest first."""

@@ -142,6 +142,11 @@ class BiCoR(nn.Module):
         self.class_weights = nn.Linear(embed_dim, embed_dim // 16, bias=False)
         self.aux_class_weights = nn.Linear(embed_dim, embed_dim // 16, bias=False)
 
+    @property
+    def backbone(self) -> nn.Module:
+        """What pretrained weights are for."""
+        return self.encoder.backbone
+
     def forward(self, x: Tensor) -> BiCoROutput:
         """Segment a batch of images.
 

@@ -186,6 +186,11 @@ class D2LS(nn.Module):
             nn.Linear(embed_dim, embed_dim // 16),
         )
 
+    @property
+    def backbone(self) -> nn.Module:
+        """What pretrained weights are for."""
+        return self.encoder.backbone
+
     def forward(self, x: Tensor) -> SegmentationOutput:
         """Segment a batch of images.
 

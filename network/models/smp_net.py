@@ -14,6 +14,7 @@ from network.errors import ConfigError
 from network.models.backbone import Backbone
 from network.models.output import SegmentationOutput
 from network.models.padding import pad_to_multiple, resized
+from network.models.timm_features import recompute_activations
 
 _ENCODER = "levels-of-a-backbone"
 _MULTIPLE = 32
@@ -35,6 +36,7 @@ class SmpNet(nn.Module):
         pretrained: backbone weights: False, True (timm's hub), or the path of a local file.
         in_chans: bands of the input image.
         backbone_options: further arguments of the backbone, as ``{"img_size": 256}``.
+        checkpointing: compute the backbone's activations again in the backward pass.
         **options: further arguments of the architecture, as ``decoder_dropout=0.1``.
 
     Raises:
@@ -51,6 +53,7 @@ class SmpNet(nn.Module):
         pretrained: bool | str | Path = False,
         in_chans: int = 3,
         backbone_options: Mapping[str, Any] | None = None,
+        checkpointing: bool = False,
         **options: Any,
     ) -> None:
         super().__init__()
@@ -60,7 +63,7 @@ class SmpNet(nn.Module):
             raise ConfigError(
                 f"SmpNet: no architecture {architecture!r}; there are {', '.join(known)}"
             )
-        own = Backbone(backbone, pretrained, in_chans, backbone_options)
+        own = Backbone(backbone, pretrained, in_chans, backbone_options, checkpointing)
         self.num_classes = num_classes
         self.stride = math.lcm(own.multiple, _MULTIPLE)
         build = known[architecture.lower()]
@@ -74,6 +77,8 @@ class SmpNet(nn.Module):
             elif 2 in own.net.feature_info.reduction() and own.tile is None:
                 self.model = build(f"tu-{backbone}", **shared, **options)
                 _copy(own.net, self.model.encoder.model)
+                if checkpointing:
+                    recompute_activations(self.model.encoder.model, backbone)
             else:
                 smp.encoders.encoders[_ENCODER] = {
                     "encoder": lambda **given: _Levels(own, in_chans, **given),
@@ -92,8 +97,9 @@ class SmpNet(nn.Module):
 
     @property
     def backbone(self) -> nn.Module:
-        """The encoder, for settings that treat it apart."""
-        return self.model.encoder
+        """What pretrained weights are for."""
+        encoder = self.model.encoder
+        return encoder.backbone if isinstance(encoder, _Levels) else encoder.model
 
     def forward(self, x: Tensor) -> SegmentationOutput:
         """Segment a batch of images.

@@ -53,6 +53,20 @@ def create_features(
         raise _explained(error, name, pretrained) from error
 
 
+def recompute_activations(net: nn.Module, name: str) -> None:
+    """Let a network of timm compute activations again in the backward pass.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    try:
+        getattr(net, "model", net).set_grad_checkpointing(True)
+    except (AttributeError, AssertionError, NotImplementedError) as error:
+        raise ConfigError(
+            f"net.checkpointing=True: timm does not compute activations of {name!r} again"
+        ) from error
+
+
 def _created(name: str, options: dict[str, Any]) -> nn.Module:
     """The first form of a network that timm has: of any image size, if there is such a one."""
     faults = []

@@ -182,6 +182,7 @@ class UNetFormer(nn.Module):
         pretrained: backbone weights: False, True (timm's hub), or the path of a local file.
         in_chans: bands of the input image.
         backbone_options: further arguments of the backbone, as ``{"img_size": 256}``.
+        checkpointing: compute the backbone's activations again in the backward pass.
 
     Raises:
         ConfigError: a backbone that does not fit.
@@ -198,10 +199,11 @@ class UNetFormer(nn.Module):
         pretrained: bool | str | Path = False,
         in_chans: int = 3,
         backbone_options: Mapping[str, Any] | None = None,
+        checkpointing: bool = False,
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.backbone = Backbone(backbone, pretrained, in_chans, backbone_options)
+        self.backbone = Backbone(backbone, pretrained, in_chans, backbone_options, checkpointing)
         self.stride = self.backbone.multiple
         *finer, coarsest = self.backbone.channels
         self.project = conv_bn(coarsest, dim, 1)

@@ -90,7 +90,7 @@ def build_loggers(kind: str, run: str, log: EpochLog, started: str, step: int) -
     """TensorBoard or Weights & Biases beside ``metrics.csv``.
 
     Args:
-        kind: one of ``network.experiment.settings.LOGGERS``.
+        kind: one of ``network.experiment.ranges.LOGGERS``.
         run: dataset/name.
         log: of the run.
         started: date of the run, by which Weights & Biases knows it when it is resumed.

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from timm.optim import Lookahead
 from torch import Tensor, nn
 
 from network.datasets.catalog import DatasetSpec
 from network.errors import TrainingError
 from network.experiment import Experiment
-from network.inference.identity import IDENTITY
 from network.metrics import Averages, Confusion, Scores, score_table
 from network.models.output import segment
 from network.processes import (
@@ -24,6 +20,16 @@ from network.processes import (
     random_states,
     rank_and_processes,
     restore_random_state,
+)
+from network.training.averaging import as_network, as_trained, averaged
+from network.training.freezing import freeze
+from network.training.optimizer import (
+    as_configured,
+    build_optimizer,
+    build_schedule,
+    logged_rates,
+    parameter_groups,
+    rates_now,
 )
 
 
@@ -43,8 +49,8 @@ class SegmentationModule(pl.LightningModule):
         loss: (output, mask) -> named terms with ``total``.
         spec: of the dataset.
         experiment: for the optimizer and its schedule.
-        identity: what the network is; stored in the checkpoints.
-        protocol: what is trained and validated on; stored in the checkpoints.
+        record: what the network is, what it is trained and validated on, as plain values; stored
+            in the checkpoints.
         steps: of what its steps consist; stored in the checkpoints.
     """
 
@@ -54,8 +60,7 @@ class SegmentationModule(pl.LightningModule):
         loss: nn.Module,
         spec: DatasetSpec,
         experiment: Experiment,
-        identity: dict[str, Any] | None = None,
-        protocol: dict[str, Any] | None = None,
+        record: dict[str, Any] | None = None,
         steps: dict[str, int] | None = None,
     ) -> None:
         super().__init__()
@@ -63,9 +68,10 @@ class SegmentationModule(pl.LightningModule):
         self.loss = loss
         self.spec = spec
         self.experiment = experiment
-        self.identity = identity
-        self.protocol = protocol or {}
+        self.record = record or {}
         self.steps = steps or {}
+        self._frozen = freeze(net, experiment.freeze_backbone)
+        self.averaged = averaged(net, experiment.ema_decay)
         self.train_confusion = Confusion(spec)
         self.val_confusion = Confusion(spec)
         self.averages = {"train": Averages(), "val": Averages()}
@@ -73,7 +79,19 @@ class SegmentationModule(pl.LightningModule):
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits [B, N, H, W] of normalised images."""
-        return segment(self.net, image, self.spec.num_classes).logits
+        return segment(self.evaluated_net, image, self.spec.num_classes).logits
+
+    @property
+    def evaluated_net(self) -> nn.Module:
+        """The network that is validated and saved: the averaged one where there is one."""
+        return self.net if self.averaged is None else self.averaged.module
+
+    def train(self, mode: bool = True) -> SegmentationModule:
+        """Switch between training and evaluation mode, all but what is frozen."""
+        super().train(mode)
+        for module in self._frozen:
+            module.eval()
+        return self
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
         """Loss of a batch.
@@ -81,7 +99,7 @@ class SegmentationModule(pl.LightningModule):
         Raises:
             TrainingError: it is not finite; no optimizer has seen it.
         """
-        terms = self._step(batch, "train", self.train_confusion)
+        terms = self._step(self.net, batch, "train", self.train_confusion)
         if not torch.isfinite(terms["total"]):
             values = ", ".join(f"{name} {term.item():g}" for name, term in terms.items())
             raise TrainingError(
@@ -93,7 +111,13 @@ class SegmentationModule(pl.LightningModule):
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         """Loss and counts of a batch."""
-        self._step(batch, "val", self.val_confusion)
+        self._step(self.evaluated_net, batch, "val", self.val_confusion)
+
+    def optimizer_step(self, *arguments: Any, **named: Any) -> None:
+        """Take the step, and let the averaged weights follow."""
+        super().optimizer_step(*arguments, **named)
+        if self.averaged is not None:
+            self.averaged.update(self.net, self.global_step + 1)
 
     def on_fit_start(self) -> None:
         """Make sure that all processes compute alike.
@@ -102,6 +126,7 @@ class SegmentationModule(pl.LightningModule):
             ConfigError: they chose different precisions.
         """
         check_agreement("precision", str(self.trainer.precision))
+        self.train()
 
     def on_train_start(self) -> None:
         """Go on with the random states and the learning rate of the checkpoint's step."""
@@ -110,13 +135,12 @@ class SegmentationModule(pl.LightningModule):
             pl.seed_everything(self.experiment.seed + rank, workers=True, verbose=False)
         if self._random_states:
             restore_random_state(self._random_states, self.device)
-        schedule = self.lr_schedulers()
         groups = self.optimizers().param_groups
-        for group, base, factor in zip(groups, schedule.base_lrs, schedule.lr_lambdas, strict=True):
-            group["lr"] = base * factor(schedule.last_epoch)
+        for group, rate in zip(groups, rates_now(self.lr_schedulers()), strict=True):
+            group["lr"] = rate
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
-        """Store what the network is, protocol, the epoch so far, and random states.
+        """Store the record, the epoch so far, and random states.
 
         Raises:
             TrainingError: the weights are not finite, so that there is nothing worth storing.
@@ -128,9 +152,9 @@ class SegmentationModule(pl.LightningModule):
                 f"values that are not finite (first in {broken[0]}): the training has diverged. "
                 "Resume with a lower lr, or with clip_norm=1"
             )
-        if self.identity is not None:
-            checkpoint[IDENTITY] = self.identity
-        checkpoint["protocol"] = self.protocol
+        if self.averaged is not None:
+            as_network(checkpoint, self.averaged.decay)
+        checkpoint |= self.record
         checkpoint["progress"] = {
             "confusion": self.train_confusion.state(),
             "averages": self.averages["train"].state(),
@@ -140,17 +164,8 @@ class SegmentationModule(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         """Restore what was stored; the optimizer's settings are those of the config."""
-        settings = self.experiment
-        for state in checkpoint["optimizer_states"]:
-            for group in state["param_groups"]:
-                group["initial_lr"] = settings.lr
-                group["weight_decay"] = settings.weight_decay
-                if settings.lookahead_k:
-                    group["lookahead_k"] = settings.lookahead_k
-                    group["lookahead_alpha"] = settings.lookahead_alpha
-        for state in checkpoint["lr_schedulers"]:
-            state["base_lrs"] = [settings.lr] * len(state["base_lrs"])
-
+        as_trained(checkpoint, self.averaged is not None)
+        as_configured(checkpoint, parameter_groups(self.net, self.experiment), self.experiment)
         progress = checkpoint.get("progress")
         if progress is not None:
             self.train_confusion.restore(progress["confusion"])
@@ -159,12 +174,14 @@ class SegmentationModule(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Log the training scores and the learning rate."""
-        rate = self.optimizers().param_groups[0]["lr"]
-        self._log_epoch("train", self.train_confusion, {"lr": rate})
+        rates = logged_rates(self.lr_schedulers(), self.experiment)
+        self._log_epoch("train", self.train_confusion, rates)
 
     def on_validation_start(self) -> None:
         """Validate the network that is going to be saved."""
         average_buffers(self.net)
+        if self.averaged is not None:
+            average_buffers(self.averaged)
 
     def on_validation_epoch_end(self) -> None:
         """Log and print the validation scores."""
@@ -174,29 +191,19 @@ class SegmentationModule(pl.LightningModule):
 
     def configure_optimizers(self) -> dict:
         """AdamW inside Lookahead; linear warm-up, then cosine, both by the step."""
-        settings = self.experiment
-        optimizer = torch.optim.AdamW(
-            self.net.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
-        )
-        if settings.lookahead_k:
-            optimizer = Lookahead(optimizer, alpha=settings.lookahead_alpha, k=settings.lookahead_k)
+        optimizer = build_optimizer(parameter_groups(self.net, self.experiment), self.experiment)
         # The trainer's own estimate starts the data loaders before a checkpoint has said where.
         batches = self.trainer.datamodule.batches_per_epoch(self.trainer.world_size)
-        total = math.ceil(batches / settings.accumulate) * settings.max_epoch
-        factor = partial(
-            _learning_rate_factor,
-            total=total,
-            warmup=settings.warmup_epoch * total / settings.max_epoch,
-            last=settings.lr_min / settings.lr,
-        )
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        schedule = build_schedule(optimizer, self.experiment, batches)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
-    def _step(self, batch: dict, stage: str, confusion: Confusion) -> dict[str, Tensor]:
-        out = segment(self.net, batch["image"], self.spec.num_classes)
+    def _step(
+        self, net: nn.Module, batch: dict, stage: str, confusion: Confusion
+    ) -> dict[str, Tensor]:
+        out = segment(net, batch["image"], self.spec.num_classes)
         terms = self.loss(out, batch["mask"])
         confusion.update(out.logits.detach().argmax(dim=1), batch["mask"])
         labeled = (batch["mask"] != self.spec.ignore_index).flatten(1).any(dim=1)
@@ -225,10 +232,3 @@ class SegmentationModule(pl.LightningModule):
             )
             logger.save()
         return scores
-
-
-def _learning_rate_factor(step: int, total: int, warmup: float, last: float) -> float:
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    progress = min(1.0, (step - warmup) / max(1.0, total - warmup))
-    return last + (1 - last) * (1 + math.cos(math.pi * progress)) / 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,33 @@ def check_steps(stored: dict[str, Any], steps: dict[str, int], checkpoint: Path)
             f"the run of {checkpoint} cannot go on with other steps ({'; '.join(different)}). "
             "Images per step are devices x num_nodes x train_batch_size: on other devices choose "
             "them so that the product stays the same, or train a new run under another name"
+        )
+
+
+def check_groups(
+    stored: dict[str, Any], groups: Sequence[dict[str, Any]], checkpoint: Path
+) -> None:
+    """Refuse to go on with other parameters than the optimizer of a checkpoint knows.
+
+    Raises:
+        ConfigError: other parameters are trained, or in other groups.
+    """
+    (state,) = stored["optimizer_states"]
+    before = [
+        [state["state"].get(number, {}).get("exp_avg") for number in group["params"]]
+        for group in state["param_groups"]
+    ]
+    same = [len(old) for old in before] == [len(group["params"]) for group in groups] and all(
+        moment is None or moment.shape == parameter.shape
+        for old, group in zip(before, groups, strict=True)
+        for moment, parameter in zip(old, group["params"], strict=True)
+    )
+    if not same:
+        raise ConfigError(
+            f"the run of {checkpoint} cannot go on with other groups of parameters: whether "
+            "freeze_backbone, backbone_lr, layer_decay and decay_norms_and_biases are set must be "
+            "as it was (values of rates may change). run.json beside it says how that was; or "
+            "train a new run under another name"
         )
 
 

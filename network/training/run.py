@@ -13,10 +13,12 @@ from torch import nn
 
 from network.datasets.catalog import DatasetSpec
 from network.datasets.checks import check_labeled
+from network.datasets.class_pixels import class_pixels
 from network.datasets.layout import listed
 from network.devices import choose_precision, prepare_device
 from network.errors import ConfigError
 from network.experiment import Experiment
+from network.experiment.class_weights import AUTO, weights_of
 from network.experiment.provenance import provenance
 from network.inference.agreement import check_resumed
 from network.inference.checkpoint_files import (
@@ -26,13 +28,16 @@ from network.inference.checkpoint_files import (
     remove_unfinished,
     run_folder,
 )
-from network.inference.identity import Identity
+from network.inference.identity import IDENTITY, Identity
 from network.processes import starts_alone
 from network.training.checkpoint_callback import Checkpoints
+from network.training.freezing import freeze
 from network.training.loggers import EpochLog, build_loggers
 from network.training.module import SegmentationModule
+from network.training.optimizer import parameter_groups
 from network.training.rehearsal import gives_heatmaps, rehearse
 from network.training.resuming import (
+    check_groups,
     check_protocol,
     check_steps,
     checkpoint_to_resume,
@@ -46,6 +51,8 @@ from network.training.sample_pictures import SamplePredictions
 from network.training.trainer import build_trainer, quiet, refresh_rate
 
 SAMPLES = "samples"
+CLASS_PIXELS = "class_pixels"
+"""Key of a checkpoint for the pixels of the training masks, where they were counted."""
 
 
 def train(experiment: Experiment, resume: str | None = None) -> Path:
@@ -88,9 +95,14 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     net = experiment.build_net(spec, pretrained=checkpoint is None)
     if checkpoint is not None:
         load_weights(net, stored, checkpoint)
-    step = stored.get("global_step", 0)
     experiment = experiment.with_loss(lambda: gives_heatmaps(net, data))
-    loss = experiment.build_loss(spec)
+    freeze(net, experiment.freeze_backbone)
+    groups = parameter_groups(net, experiment)
+    step = stored.get("global_step", 0)
+    pixels = stored.get(CLASS_PIXELS, [])
+    if experiment.class_weights == AUTO and not pixels:
+        pixels = class_pixels(layout, data.train.samples)
+    loss = experiment.build_loss(spec, pixels)
     data.check_batches()
     rehearsal = rehearse(net, loss, data, device, precision, experiment.sync_batchnorm)
     mode = _monitor_mode(experiment.monitor, spec, rehearsal.terms)
@@ -100,8 +112,6 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     if experiment.sync_batchnorm:
         net = _synchronised(net, device)
     net = net.to(memory_format=torch.channels_last)
-    if experiment.compile:
-        net.compile()
 
     goes_on = continues(folder, checkpoint, resume)
     record = RunRecord.begin(folder, f"{spec.name}/{experiment.name}", goes_on)
@@ -128,6 +138,7 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     steps = steps_of(experiment, data, trainer.world_size)
     if stored:
         check_steps(stored, steps, checkpoint)
+        check_groups(stored, groups, checkpoint)
     del stored
     if trainer.is_global_zero:
         if goes_on:
@@ -135,6 +146,11 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
         else:
             move_aside(folder)
         start = provenance(experiment, device) | {"precision": precision}
+        if experiment.class_weights is not None:
+            values = weights_of(experiment.class_weights, experiment.loss, spec, pixels)
+            weights = dict(zip(spec.classes, values, strict=True))
+            print("class weights:", ", ".join(f"{n} {w:.3g}" for n, w in weights.items()))
+            start["class_weights"] = weights
         record.write(start, experiment, checkpoint, step)
         for note in notes:
             print(f"note: {note}")
@@ -142,7 +158,12 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
             print(f"going on from step {step} of {checkpoint}")
         elif resume == "auto":
             print(f"no checkpoint in {folder} yet: training from the beginning")
-    module = SegmentationModule(net, loss, spec, experiment, identity.record(), protocol, steps)
+    facts = {IDENTITY: identity.record(), "protocol": protocol}
+    facts |= {CLASS_PIXELS: pixels} if pixels else {}
+    module = SegmentationModule(net, loss, spec, experiment, facts, steps)
+    if experiment.compile:
+        for each in {module.net, module.evaluated_net}:
+            each.compile()
     try:
         trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     except BaseException:

@@ -13,6 +13,7 @@ from network.figures.style import pixels
 from network.files.images import write_image
 from network.inference.inspection import inspect, select, spread
 from network.training.loggers import log_picture
+from network.training.module import SegmentationModule
 
 
 class SamplePredictions(pl.Callback):
@@ -35,15 +36,18 @@ class SamplePredictions(pl.Callback):
         self.every = every
         self.most = most
 
-    def on_validation_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: SegmentationModule) -> None:
         """Predict, draw, hand to the loggers."""
         epoch = trainer.current_epoch + 1
         due = epoch % self.every == 0 or epoch == trainer.max_epochs
-        if not due or trainer.sanity_checking or not trainer.is_global_zero:
+        if not due or not trainer.is_global_zero:
             return
         data: SegmentationDataModule = trainer.datamodule
         dataset = select(data.val, spread(data.val, self.most))
-        found = list(inspect(module.net, dataset, data.normalise, module.device, self.precision))
+        module.eval()
+        net = module.evaluated_net
+        found = list(inspect(net, dataset, data.normalise, module.device, self.precision))
+        module.train()
         picture = pixels(prediction_figure(found, self.spec, f"epoch {epoch}"))
         write_image(self.folder / f"epoch_{epoch:03d}.png", picture)
         log_picture(trainer.loggers, "samples", picture, epoch)

@@ -107,6 +107,7 @@ def quiet() -> None:
         ".*could not find the monitored key.*",
         ".*LeafSpec.*",
         ".*smaller than the logging interval.*",
+        ".*module.s. in eval mode at the start.*",  # what is frozen
         ".*your dataloader is not resumable.*",  # the sampler goes on where the run stopped
         ".*broadcast_buffers. is deprecated.*",  # its successor is not in every torch
         ".*Grad strides do not match.*",  # of 1x1 convolutions, for which both strides are right

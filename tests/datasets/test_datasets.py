@@ -238,6 +238,61 @@ def test_a_window_of_one_class_is_drawn_again():
     assert shares[10] < 0.7 * shares[0]
 
 
+def rare_corner():
+    """Class 0 with 4 x 4 pixels of classes 1 and 2 in two corners, and some that are ignored."""
+    mask = np.zeros((256, 256), np.uint8)
+    mask[:4, :4], mask[-4:, -4:] = 1, 2
+    mask[100:140, 100:140] = 3
+    return Pair(np.repeat(mask[..., None], 3, 2), mask)
+
+
+@pytest.mark.parametrize(("balance", "mosaic"), [(0.0, 0), (0.6, 0), (1.0, 0), (1.0, 1)])
+def test_balanced_windows_hold_a_class_that_was_drawn_evenly(balance, mosaic):
+    transform = TrainTransform(
+        3, 32, scales=[1.0], mosaic=mosaic, max_class_share=1, balance=balance
+    )
+    crops = [transform(lambda _: rare_corner(), 1, 0, seed).mask for seed in range(600)]
+    shares = [np.mean([(crop == c).any() for crop in crops]) for c in (1, 2)]
+    # By chance a corner is in 16 of 225^2 windows, after it was drawn in all; a mosaic has four.
+    one = balance / 3 + (1 - balance) * 16 / 225**2
+    expected = 1 - (1 - one) ** (4 if mosaic else 1)
+    assert shares == [pytest.approx(expected, abs=0.06)] * 2
+
+
+def test_balanced_windows_lie_anywhere_around_the_pixel():
+    mask = np.zeros((96, 96), np.uint8)
+    mask[48, 30] = 1
+    rows, cols = np.mgrid[:96, :96].astype(np.uint8)
+    pair = Pair(np.dstack([rows, cols, cols]), mask)
+    transform = TrainTransform(3, 16, scales=[1.0], mosaic=0, max_class_share=1, balance=1.0)
+    crops = [transform(lambda _: pair, 1, 0, seed) for seed in range(400)]
+    around = [crop.image for crop in crops if (crop.mask == 1).any()]
+    assert len(around) > 150
+    assert {image[..., 0].min() for image in around} == set(range(33, 49))
+    assert {image[..., 1].min() for image in around} == set(range(15, 31))
+
+
+def test_a_drawn_class_is_kept_while_windows_are_drawn_again():
+    mask = np.zeros((64, 64), np.uint8)
+    mask[:2, :2] = 1
+    pair = Pair(np.repeat(mask[..., None], 3, 2), mask)
+    transform = TrainTransform(3, 16, scales=[1.0], mosaic=0, max_class_share=0.75, balance=1.0)
+    held = [(transform(lambda _: pair, 1, 0, seed).mask == 1).any() for seed in range(200)]
+    assert np.mean(held) == pytest.approx(0.5, abs=0.1)
+
+
+def test_balanced_windows_where_nothing_is_labeled():
+    pair = Pair(np.zeros((64, 64, 3), np.uint8), np.full((64, 64), 3, np.uint8))
+    transform = TrainTransform(3, 32, balance=1.0)
+    assert (transform(lambda _: pair, 1, 0, 0).mask == 3).all()
+
+
+@pytest.mark.parametrize("balance", [-0.1, 1.1])
+def test_a_balance_that_is_no_probability(balance):
+    with pytest.raises(ConfigError, match=r"transform\.balance"):
+        TrainTransform(3, balance=balance)
+
+
 def test_a_mosaic_has_four_images():
     pairs = [
         Pair(np.full((64, 64, 3), i, np.uint8), np.full((64, 64), i, np.uint8)) for i in range(200)

@@ -5,11 +5,12 @@ import re
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from network.errors import ConfigError
 from network.losses import BiCoRLoss
 from network.losses.fisher import fisher
-from network.losses.segmentation import Target, cross_entropy, dice
+from network.losses.segmentation import Target, cross_entropy, cross_entropy_and_dice, dice
 from network.models import BiCoROutput
 
 
@@ -29,6 +30,47 @@ def test_label_smoothing():
     log_probs, target = one_row([[0.2, 0.8]], [1])
     expected = -(0.9 * math.log(0.8) + 0.1 * (math.log(0.2) + math.log(0.8)) / 2)
     assert cross_entropy(log_probs, target, 0.1).item() == pytest.approx(expected)
+
+
+def test_class_weights_make_a_weighted_mean_over_the_pixels():
+    weights = torch.tensor([3.0, 0.5]).double()
+    labels = torch.tensor([0, 1, 1, 2])[None, None]
+    probabilities = torch.tensor([[0.5, 0.5], [0.2, 0.8], [0.6, 0.4], [0.9, 0.1]])
+    log_probs = probabilities.T[None, :, None].double().log()
+    target = Target(labels, 2, 2, class_weights=weights)
+    expected = -(3 * math.log(0.5) + 0.5 * math.log(0.8) + 0.5 * math.log(0.4)) / (3 + 0.5 + 0.5)
+    assert cross_entropy(log_probs, target).item() == pytest.approx(expected)
+    by_torch = F.cross_entropy(log_probs, labels, weights, ignore_index=2)
+    assert cross_entropy(log_probs, target).item() == pytest.approx(by_torch.item())
+    assert dice(log_probs, target) == dice(log_probs, Target(labels, 2, 2))
+    smoothed = [0.9 * math.log(p) + 0.1 * (math.log(p) + math.log(1 - p)) / 2
+                for p in (0.5, 0.8, 0.4)]  # fmt: skip
+    expected = -(3 * smoothed[0] + 0.5 * smoothed[1] + 0.5 * smoothed[2]) / 4
+    assert cross_entropy(log_probs, target, 0.1).item() == pytest.approx(expected)
+    nothing = Target(torch.full_like(labels, 2), 2, 2, class_weights=weights)
+    assert cross_entropy(log_probs, nothing).item() == 0
+
+
+def test_class_weights_reach_every_cross_entropy():
+    torch.manual_seed(0)
+    mask = torch.randint(0, 3, (2, 8, 8))
+
+    def logits(side):
+        return torch.randn(2, 2, side, side)
+
+    out = BiCoROutput(logits(8), logits(8), [logits(2)], [torch.randn(2, 2, 4)])
+    equal, same, weighted = (
+        BiCoRLoss(2, class_weights=weights)(out, mask) for weights in (None, [2.0, 2.0], [3.0, 0.5])
+    )
+    assert {name: term.item() for name, term in same.items()} == pytest.approx(
+        {name: term.item() for name, term in equal.items()}, rel=1e-6
+    )
+    target = Target(mask, 2, 2, class_weights=torch.tensor([3.0, 0.5]))
+    heatmap = F.interpolate(out.heatmaps[0], (8, 8), mode="bilinear")
+    terms = [cross_entropy_and_dice(each, target, 0.05, 0.05) for each in (out.logits, heatmap)]
+    aux = cross_entropy(out.aux_logits.log_softmax(1), target, 0.05)
+    assert weighted["main"].item() == pytest.approx((terms[0] + 0.4 * aux).item(), rel=1e-6)
+    assert weighted["heatmap"].item() == pytest.approx(terms[1].item(), rel=1e-6)
 
 
 def test_dice():

@@ -5,7 +5,7 @@ import timm
 import torch
 
 from network.errors import ConfigError
-from network.models import BiCoR
+from network.models import BiCoR, SmpNet, UNetFormer
 from network.models.backbone import Backbone
 from tests.models.families import OTHERS, QUICK
 
@@ -69,6 +69,34 @@ def test_activations_are_computed_again(monkeypatch):
     stage.blocks[0].register_forward_hook(lambda *_: calls.append(1))
     sum(level.square().sum() for level in again(x)).backward()
     assert len(calls) == 2
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda **given: UNetFormer("test_resnet", dim=32, dropout=0.0, **given),
+        lambda **given: SmpNet("fpn", "test_resnet", decoder_dropout=0.0, **given),
+        lambda **given: SmpNet("fpn", "test_convnext", decoder_dropout=0.0, **given),
+    ],
+    ids=["UNetFormer", "SmpNet", "SmpNet on levels"],
+)
+def test_baselines_compute_activations_again(build):
+    kept, again = build(), build(checkpointing=True)
+    again.load_state_dict(kept.state_dict())
+    blocks = [n for n, _ in again.named_modules() if n.endswith(("layer2.0", "stages_1.blocks.0"))]
+    calls = []
+    again.get_submodule(blocks[0]).register_forward_pre_hook(lambda *_: calls.append(1))
+    x = torch.randn(2, 3, 64, 64)
+    for net in (kept, again):
+        net(x).logits.square().sum().backward()
+    assert len(calls) == 2
+    for (name, a), b in zip(kept.named_parameters(), again.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad, msg=name)
+
+
+def test_a_backbone_that_cannot_compute_activations_again_is_refused():
+    with pytest.raises(ConfigError, match="activations of 'hrnet_w18_small' again"):
+        Backbone("hrnet_w18_small", checkpointing=True)
 
 
 def test_a_network_that_takes_no_size_is_refused(monkeypatch):

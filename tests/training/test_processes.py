@@ -20,7 +20,7 @@ from network.losses.fisher import fisher
 from network.metrics import Averages, Confusion
 from network.models import BiCoR
 from network.processes import average_buffers, random_states, restore_random_state, total
-from tests.conftest import REPOSITORY, refused, run_script, succeed
+from tests.conftest import REPOSITORY, refused, run_script, succeed, succeed_here
 
 CLASSES = 6
 
@@ -28,7 +28,8 @@ CLASSES = 6
 def build():
     torch.manual_seed(5)
     net = BiCoR("test_convnext", num_classes=CLASSES, embed_dim=32, min_pixels=4, topk_ratio=0.3)
-    return net.double().train(), BiCoRLoss(CLASSES, fisher_weight=[0.1, 1.1]).train()
+    weights = {"fisher_weight": [0.1, 1.1], "class_weights": [3.0, 1.0, 1.0, 1.0, 0.5, 2.0]}
+    return net.double().train(), BiCoRLoss(CLASSES, **weights).train()
 
 
 def whole_batch():
@@ -187,6 +188,27 @@ def test_a_training_by_two_processes_is_that_by_one(alone, tmp_path):
     same_logs(log_of(root), log_of(alone))
     assert result.out.count("best checkpoint:") == 1
     assert result.out.count("epoch 2 of 2") == 1
+
+
+TUNED = ("backbone_lr=1e-4", "decay_norms_and_biases=False", "freeze_backbone=1", "ema_decay=0.9",
+         "class_weights=auto", "transform.balance=0.5", "lr=1e-3")  # fmt: skip
+
+
+def test_a_tuned_training_by_two_processes_is_that_by_one(alone, tmp_path):
+    one, two = pair(alone, tmp_path / "one"), pair(alone, tmp_path / "two")
+    command = ("train.py", "-c", "bicor.py", *QUICK, *TUNED)
+    succeed_here(one, *command, "train_batch_size=4")
+    succeed(two, *command, "train_batch_size=2", "devices=2")
+    for row, expected in zip(log_of(two), log_of(one), strict=True):
+        assert row == pytest.approx(expected, abs=3e-4, nan_ok=True)
+    assert "lr_backbone" in log_of(two)[0]
+    last = "model_weights/own/bicor/last.ckpt"
+    weights, expected = (
+        torch.load(root / last, weights_only=True)["state_dict"] for root in (two, one)
+    )
+    assert weights.keys() == expected.keys()
+    assert any(name.startswith("raw.") for name in weights)
+    torch.testing.assert_close(weights, expected, rtol=0, atol=1e-4)
 
 
 def test_a_run_moves_to_more_processes_in_the_middle_of_an_epoch(alone, tmp_path):

@@ -77,13 +77,17 @@ def kill_after(process, path, writes, pause):
     assert process.returncode == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_killed_at_random_moments_nothing_changes(own, tmp_path, workers, kill_moments):
+TUNED = ("backbone_lr=2e-5", "freeze_backbone=1", "decay_norms_and_biases=False", "ema_decay=0.9",
+         "class_weights=auto", "transform.balance=0.5")  # fmt: skip
+
+
+@pytest.mark.parametrize(("workers", "settings"), [(0, ()), (2, TUNED)])
+def test_killed_at_random_moments_nothing_changes(own, tmp_path, workers, settings, kill_moments):
     with (own / "bicor.py").open("a") as config:
         config.write(NOISY)
     whole = tmp_path / "whole"
     shutil.copytree(own, whole)
-    arguments = (*QUICK, "repeat=10", "max_epoch=4", f"num_workers={workers}")
+    arguments = (*QUICK, "repeat=10", "max_epoch=4", f"num_workers={workers}", *settings)
     succeed(whole, "train.py", "-c", "bicor.py", *arguments[:2], *arguments[3:])
 
     last = own / "model_weights/own/bicor/last.ckpt"
