@@ -2,25 +2,12 @@
 
 from functools import partial
 
-from network.datasets.folder import FolderDataset
+from network.datasets.dubai import DubaiDataset
 from network.datasets.transforms import TrainTransform
 from network.losses import BiCoRLoss
 from network.models import BiCoR
 
-dataset = partial(
-    FolderDataset,
-    root="data/dubai",
-    classes={
-        "Building": (60, 16, 152),
-        "Land": (132, 41, 246),
-        "Road": (110, 193, 228),
-        "Vegetation": (254, 221, 58),
-        "Water": (226, 169, 41),
-    },
-    ignore_colors=[(155, 155, 155), (0, 0, 0)],
-    val="*_part007",
-    cache=True,
-)
+dataset = partial(DubaiDataset)
 net = partial(BiCoR, backbone="resnet18", embed_dim=256, num_hbis=2, input_scale=2 / 3)
 loss = partial(BiCoRLoss, heatmap_weight=0.5)
 transform = partial(TrainTransform, crop_size=384, scales=(0.55, 0.75, 1.0))

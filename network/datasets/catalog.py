@@ -161,6 +161,15 @@ LOVEDA = DatasetSpec(
     d4=Augmentation(hflip=True, scales=(0.75, 1.0, 1.25, 1.5), interpolation="bicubic"),
 )
 
+DUBAI_CLASSES = {
+    "Building": (60, 16, 152),
+    "Land": (132, 41, 246),
+    "Road": (110, 193, 228),
+    "Vegetation": (254, 221, 58),
+    "Water": (226, 169, 41),
+}
+DUBAI_UNLABELED = ((155, 155, 155), (0, 0, 0))
+
 VAIHINGEN_TILES = TileTable(
     train=tuple("1 3 5 7 11 13 15 17 21 23 26 28 30 32 34 37".split()),
     val=("30",),

@@ -6,6 +6,7 @@ import torch
 from network.datasets.catalog import VAIHINGEN
 from network.errors import ConfigError
 from network.experiment import Experiment
+from network.models.output import segment
 from tests.conftest import FOLDER_CONFIG, REPOSITORY
 
 CONFIGS = sorted((REPOSITORY / "config").glob("*/*.py"))
@@ -22,11 +23,24 @@ def config(tmp_path):
 def test_every_config_loads_without_touching_data(path, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     experiment = Experiment.load(path)
-    assert experiment.name == "bicor"
+    assert experiment.name == path.stem
     spec = experiment.build_dataset().spec
-    experiment.with_loss(lambda: True).build_loss(spec)
     experiment.build_transform(spec)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_network_and_loss_of_every_config_fit_each_other(path):
+    experiment = Experiment.load(path, ["net.backbone=test_resnet", "net.pretrained=False"])
+    spec = experiment.build_dataset().spec
+    net = experiment.build_net(spec)
+    out = segment(net, torch.randn(2, 3, 64, 64), spec.num_classes)
+    loss = experiment.with_loss(lambda: len(out.heatmaps) > 0).build_loss(spec)
+    terms = loss(out, torch.randint(0, spec.num_classes + 1, (2, 64, 64)))
+    assert terms["total"].isfinite()
+    assert ("fisher" in terms) == (path.stem in ("bicor", "bicor_pretrained", "d2ls"))
+    if experiment.backbone_lr is not None:
+        assert next(net.backbone.parameters()) is not None
 
 
 def test_overrides_reach_into_partials(config):
