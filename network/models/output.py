@@ -74,13 +74,14 @@ def _listed(given: Any, name: str) -> Sequence[Tensor]:
 def _check(name: str, part: str, found: Any, wanted: list[int | str], image: Tensor) -> None:
     """Refuse a part of an output whose shape is another; letters in ``wanted`` stand for any."""
     shape = list(found.shape) if isinstance(found, Tensor) else None
-    if shape and len(shape) == len(wanted):
+    if shape is not None and len(shape) == len(wanted):
         sides = zip(shape, wanted, strict=True)
         if all(isinstance(size, str) or side == size for side, size in sides):
             return
+    came = _said(found) if shape is None else shape
     raise ConfigError(
-        f"{name}: output.{part} are {shape or _said(found)}; for images {list(image.shape)} of "
-        f"{wanted[1]} classes they must be [{', '.join(map(str, wanted))}]"
+        f"{name}: output.{part} are {came}; for images {list(image.shape)} of {wanted[1]} classes "
+        f"they must be [{', '.join(map(str, wanted))}]"
     )
 
 
