@@ -27,15 +27,15 @@ def averaged(net: nn.Module, decay: float | None) -> ModelEmaV3 | None:
     return ModelEmaV3(net, decay=decay, use_warmup=True).requires_grad_(False)
 
 
-def as_network(checkpoint: dict[str, Any], decay: float) -> None:
+def store_average(checkpoint: dict[str, Any], decay: float) -> None:
     """Store the average as the network, and the trained weights beside it."""
     names = {_AVERAGED: _TRAINED, _TRAINED: _RAW}
     checkpoint["state_dict"] = _renamed(checkpoint["state_dict"], names)
     checkpoint[EMA_DECAY] = decay
 
 
-def as_trained(checkpoint: dict[str, Any], averages: bool) -> None:
-    """Undo ``as_network``, where it was done; where a run begins to average, it does so here.
+def restore_average(checkpoint: dict[str, Any], averages: bool) -> None:
+    """Undo ``store_average``, where it was done; where a run begins to average, it does so here.
 
     Args:
         checkpoint: to go on from.

@@ -21,7 +21,7 @@ from network.processes import (
     rank_and_processes,
     restore_random_state,
 )
-from network.training.averaging import as_network, as_trained, averaged
+from network.training.averaging import averaged, restore_average, store_average
 from network.training.freezing import freeze
 from network.training.optimizer import (
     as_configured,
@@ -126,7 +126,6 @@ class SegmentationModule(pl.LightningModule):
             ConfigError: they chose different precisions.
         """
         check_agreement("precision", str(self.trainer.precision))
-        self.train()
 
     def on_train_start(self) -> None:
         """Go on with the random states and the learning rate of the checkpoint's step."""
@@ -153,7 +152,7 @@ class SegmentationModule(pl.LightningModule):
                 "Resume with a lower lr, or with clip_norm=1"
             )
         if self.averaged is not None:
-            as_network(checkpoint, self.averaged.decay)
+            store_average(checkpoint, self.averaged.decay)
         checkpoint |= self.record
         checkpoint["progress"] = {
             "confusion": self.train_confusion.state(),
@@ -164,7 +163,7 @@ class SegmentationModule(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         """Restore what was stored; the optimizer's settings are those of the config."""
-        as_trained(checkpoint, self.averaged is not None)
+        restore_average(checkpoint, self.averaged is not None)
         as_configured(checkpoint, parameter_groups(self.net, self.experiment), self.experiment)
         progress = checkpoint.get("progress")
         if progress is not None:

@@ -44,10 +44,12 @@ class SamplePredictions(pl.Callback):
             return
         data: SegmentationDataModule = trainer.datamodule
         dataset = select(data.val, spread(data.val, self.most))
+        modes = {part: part.training for part in module.modules()}
         module.eval()
         net = module.evaluated_net
         found = list(inspect(net, dataset, data.normalise, module.device, self.precision))
-        module.train()
+        for part, mode in modes.items():
+            part.training = mode
         picture = pixels(prediction_figure(found, self.spec, f"epoch {epoch}"))
         write_image(self.folder / f"epoch_{epoch:03d}.png", picture)
         log_picture(trainer.loggers, "samples", picture, epoch)

@@ -6,6 +6,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from tests.conftest import refused, run_here
 
@@ -29,6 +30,32 @@ def test_samples_come_every_few_epochs_and_at_the_end(root):
     picture = cv2.imread(str(folder / "epoch_003.png"))
     assert picture.shape[1] == 1432
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 100
+
+
+# Its norm is kept in evaluation mode by the network itself.
+OWN = """
+from torch import nn
+from network.models import BiCoROutput
+
+class Own(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3).eval()
+        self.classify = nn.Conv2d(3, num_classes, 1)
+
+    def forward(self, x):
+        return BiCoROutput(self.classify(self.norm(x + 1)), None, [], [])
+
+net = partial(Own)
+"""
+
+
+def test_modules_keep_the_mode_that_they_had(root):
+    with (root / "bicor.py").open("a") as config:
+        config.write(OWN)
+    train(root, "max_epoch=2", "sample_every=1", "sample_images=1")
+    stored = torch.load(root / "model_weights/own/bicor/last.ckpt", weights_only=True)
+    assert stored["state_dict"]["net.norm.running_mean"].tolist() == [0, 0, 0]
 
 
 def test_no_samples_where_none_are_wanted(root):
