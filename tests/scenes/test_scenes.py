@@ -2,10 +2,6 @@
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import cv2
 import numpy as np
@@ -280,30 +276,6 @@ def test_outputs_that_would_meet_or_cannot_be_written_are_refused(root):
         script="predict.py",
         arguments=("-c", "bicor.py", "-o", "file", "scene.tif"),
     )
-
-
-def test_an_interrupted_prediction_leaves_nothing_half_written(root):
-    image = np.random.default_rng(0).integers(1, 255, (3, 1500, 1500), dtype=np.uint8)
-    write_tif(root / "large.tif", image)
-    (root / "stopped").mkdir()
-    command = [sys.executable, str(REPOSITORY / "predict.py"), "-c", "bicor.py", "large.tif"]
-    process = subprocess.Popen(
-        [*command, "-o", "stopped", "--window", "64", "--overlap", "0.5", "--rgb"],
-        cwd=root,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 120
-    while not list((root / "stopped").glob(".large.*")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == 130, error
-    assert error.rstrip().endswith("interrupted")
-    files = [path.name for path in (root / "stopped").rglob("*") if path.is_file()]
-    assert files == ["predictions.json"]
 
 
 def test_the_example_of_the_documentation_runs(root, monkeypatch):
