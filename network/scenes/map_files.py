@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import rasterio
 import torch
-from rasterio.errors import RasterioError
 
 from network.datasets.catalog import DatasetSpec
 from network.datasets.colors import decode_colors
@@ -32,7 +31,7 @@ def map_files(image: Path, output: Path, options: SceneOptions) -> dict[str, Pat
     try:
         with bounded_cache(), rasterio.open(image) as source:
             suffix = ".tif" if is_placed(source) or source.driver == "GTiff" else ".png"
-    except RasterioError:
+    except Exception:  # which prediction meets too, and names
         return {}
     kinds = {
         CLASSES: suffix,

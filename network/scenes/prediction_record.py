@@ -46,6 +46,7 @@ class PredictionRecord:
         entry = self.finished.get(str(path.resolve()))
         return (
             entry is not None
+            and path.is_file()
             and entry["state"] == _state(path)
             and all(self._is_as_written(self.path.parent / file) for file in entry["written"])
         )
