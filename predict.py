@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--probabilities", action="store_true", help="also float32 GeoTIFFs")
     parser.add_argument("--polygons", action="store_true", help="also GeoJSON with areas")
     parser.add_argument(
-        "--min-area", type=float, default=0, help="of a polygon, square meters (else pixels)"
+        "--min-area", type=float, default=0, help="of a polygon, square meters (no place: pixels)"
     )
     args = parser.parse_intermixed_args()
     overrides = [text for text in args.inputs if "=" in text and not Path(text).exists()]

@@ -49,7 +49,8 @@ def main() -> None:
     }
     ratios = [fisher_ratio(layer) for layer in layers]
     output = Path(args.output)
-    with staged_outputs(output) as aside:
+    inputs = [path for sample in dataset.samples for path in sample.files]
+    with staged_outputs(output, inputs) as aside:
         np.savez_compressed(
             aside / "embeddings.npz",
             embeddings=embeddings,

@@ -88,6 +88,8 @@ class _Earlier:
 
     def __init__(self, folder: Path) -> None:
         self.paths: set[Path] = set()
+        if Written(folder).of(folder / RESULTS):
+            return
         try:
             results = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
             with (folder / IMAGE_SCORES).open(newline="", encoding="utf-8") as file:

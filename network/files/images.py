@@ -26,6 +26,9 @@ _BESIDE = (
 """Suffixes of what lies beside images and is none."""
 
 
+_NAMED = 10
+
+
 _COMMENT = "Comment"
 
 
@@ -52,11 +55,12 @@ def list_images(folder: str | Path) -> list[Path]:
         path.name for path in files if path.suffix.lower() not in (*IMAGE_SUFFIXES, *_BESIDE)
     ]
     if skipped:
-        more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+        more = f" and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
         say_once(
             folder,
             "skipped",
-            f"{folder / skipped[0]}{more} skipped: images end in {', '.join(IMAGE_SUFFIXES)}",
+            f"skipped in {folder}: {', '.join(skipped[:_NAMED])}{more}; images of a folder end in "
+            f"{', '.join(IMAGE_SUFFIXES)}",
         )
     if not paths:
         raise MissingDataError(f"no image in {folder} (looked for {', '.join(IMAGE_SUFFIXES)})")

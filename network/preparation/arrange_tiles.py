@@ -60,7 +60,8 @@ def arrange_tiles(
         known=lambda target: target.is_file() and filecmp.cmp(target, targets[target], False),
     )
     for target, path in targets.items():
-        _place(path, target)
+        if not target.exists():
+            _place(path, target)
     return dict(Counter(target.parent.name for target in targets))
 
 
@@ -87,6 +88,5 @@ def _place(source: Path, target: Path) -> None:
         except OSError:
             shutil.copyfile(source, temporary)
         temporary.replace(target)
-        temporary.unlink(missing_ok=True)  # two links to one file are not replaced but kept
     except OSError as error:
         raise OutputError(f"cannot write {target}: {error.strerror}") from error

@@ -14,6 +14,7 @@ from network.datasets.labels import ignore_unknown
 from network.datasets.loveda import LoveDARaw
 from network.errors import DataError
 from network.files.images import list_images, png_comment, write_image
+from network.files.outputs import Written
 from network.files.parallel import in_processes
 from network.files.staging import staged
 
@@ -74,9 +75,12 @@ def convert_labels(mask_folder: Path, output: Path, processes: int) -> Sequence[
         )
     folders = (output, output.with_name(f"{output.name}_rgb"))
 
+    written = Written(output)
+
     def known(path: Path) -> bool:
         index = output / path.name
-        return index.is_file() and png_comment(index) == CONVERTED
+        earlier = index.is_file() and not written.of(index)
+        return earlier and png_comment(index) == CONVERTED
 
     with staged(folders, sources=[mask_folder], known=known) as aside:
         convert = LabelConversion(*aside).convert

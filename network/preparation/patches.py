@@ -19,6 +19,7 @@ from network.datasets.layout import Sample
 from network.datasets.patch_record import PATCH_RECORD, Cut, read_record, write_record
 from network.errors import ConfigError, DataError
 from network.files.images import read_rgb, write_image
+from network.files.outputs import Written
 from network.files.parallel import in_processes
 from network.files.staging import staged
 from network.models.geometry import MIN_SIZE
@@ -120,8 +121,11 @@ def split_tiles(tiles: Sequence[Sample], how: PatchSplit, processes: int) -> int
     earlier = set(cuts)
     count, faults = 0, []
 
+    record = how.mask_folder / PATCH_RECORD
+    noted = bool(Written(how.mask_folder).of(record))
+
     def known(path: Path) -> bool:
-        return path.name == PATCH_RECORD or _tile(path) in earlier
+        return not noted and (path.name == PATCH_RECORD or _tile(path) in earlier)
 
     with staged(folders, lambda path: _tile(path) in names, sources, known) as aside:
         writer = replace(how, image_folder=aside[0], mask_folder=aside[1])

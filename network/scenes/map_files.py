@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 import rasterio
 import torch
-from rasterio.errors import RasterioError
 
 from network.datasets.catalog import DatasetSpec
 from network.datasets.colors import decode_colors
+from network.errors import DataError
 from network.files.images import write_image
+from network.files.notes import say_once
+from network.scenes.georeference import is_placed, placing_note
+from network.scenes.ground import Ground
 from network.scenes.options import SceneOptions
 from network.scenes.polygons import write_polygons
 from network.scenes.raster_writer import RasterWriter
-from network.scenes.rasters import NODATA, Raster, bounded_cache, has_georeference
+from network.scenes.rasters import NODATA, Raster, bounded_cache
 
 CLASSES, COLORS, PROBABILITIES, POLYGONS = "", "rgb", "probabilities", "polygons"
 """Folders of the outputs, below the one that is named."""
@@ -27,8 +30,8 @@ def map_files(image: Path, output: Path, options: SceneOptions) -> dict[str, Pat
     """The files that are written of an image by kind; none if it cannot be opened."""
     try:
         with bounded_cache(), rasterio.open(image) as source:
-            suffix = ".tif" if has_georeference(source) else ".png"
-    except RasterioError:
+            suffix = ".tif" if is_placed(source) or source.driver == "GTiff" else ".png"
+    except Exception:  # which prediction meets too, and names
         return {}
     kinds = {
         CLASSES: suffix,
@@ -53,6 +56,7 @@ class MapWriter:
         min_area: of polygons.
 
     Raises:
+        DataError: polygons cannot be written of the image.
         OutputError: a file cannot be written.
     """
 
@@ -63,7 +67,10 @@ class MapWriter:
         self.raster = raster
         self.spec = spec
         self.min_area = min_area
+        self.ground = self._ground() if POLYGONS in files else None
         self.stack = ExitStack()
+        if note := placing_note(raster.source):
+            say_once(raster.path, "placing", f"{raster.path}: {note}")
         self.whole = None
         if POLYGONS in files or files[CLASSES].suffix == ".png":
             self.whole = np.full((raster.height, raster.width), NODATA, np.uint8)
@@ -107,11 +114,21 @@ class MapWriter:
             if COLORS in self.files:
                 write_image(self.files[COLORS], _colors(self.whole, self.spec))
         if POLYGONS in self.files:
-            source = self.raster.source
             write_polygons(
-                *(self.files[POLYGONS], self.whole, self.spec, source.transform, source.crs),
-                self.min_area,
+                *(self.files[POLYGONS], self.whole, self.spec, self.ground, self.min_area)
             )
+
+    def _ground(self) -> Ground:
+        source, path = self.raster.source, self.raster.path
+        ground = Ground.of(source)
+        if ground.holds_pole:
+            raise DataError(
+                f"{path} reaches around a pole, where areas have no outline in longitude and "
+                "latitude; predict it without --polygons"
+            )
+        if ground.note and is_placed(source):
+            say_once(path, "polygons", f"{path}: {ground.note}")
+        return ground
 
     def _raster(self, kind: str, **settings: Any) -> RasterWriter | None:
         path = self.files.get(kind)

@@ -21,7 +21,7 @@ class SceneOptions:
         rgb: also write maps in colors.
         probabilities: also write class probabilities.
         polygons: also write polygons.
-        min_area: of a polygon, in square meters (pixels without a CRS).
+        min_area: of a polygon, in square meters on the ground (see ``Ground``).
     """
 
     window: int = DEFAULT_WINDOW

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,9 @@ def predict_tile(path: Path, trained: Trained, predictor: Predictor) -> np.ndarr
         )
         classes = np.empty((raster.height, raster.width), np.uint8)
         scene = predict_scene(raster, trained, predictor, tiling, everywhere=True)
-        for rows, cols, part, _ in scene:
-            classes[rows, cols] = part
+        with closing(scene):  # reads no more before the raster closes
+            for rows, cols, part, _ in scene:
+                classes[rows, cols] = part
         return classes
 
 

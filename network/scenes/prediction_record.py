@@ -46,6 +46,7 @@ class PredictionRecord:
         entry = self.finished.get(str(path.resolve()))
         return (
             entry is not None
+            and path.is_file()
             and entry["state"] == _state(path)
             and all(self._is_as_written(self.path.parent / file) for file in entry["written"])
         )
@@ -75,7 +76,11 @@ class PredictionRecord:
         """Note files that are about to take their places: path -> where each is now.
 
         If the run is killed before ``finish``, what was there is known, and so are these.
+
+        Raises:
+            OutputError: a file came to be there since ``check``.
         """
+        refuse_to_replace(files, self._is_as_written)
         name = str(image.resolve())
         self.finished.pop(name, None)
         for path, now in files.items():

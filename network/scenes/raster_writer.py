@@ -14,13 +14,14 @@ from rasterio.windows import Window
 
 from network.datasets.catalog import DatasetSpec
 from network.errors import OutputError
+from network.scenes.georeference import carry_on
 from network.scenes.rasters import NODATA, Raster
 
 _BLOCK = 512
 
 
 class RasterWriter:
-    """A tiled, compressed GeoTIFF beside a source: its size, its CRS and its transform.
+    """A tiled, compressed GeoTIFF beside a source: its size and its place on the ground.
 
     Args:
         path: of the file.
@@ -61,9 +62,7 @@ class RasterWriter:
                 predictor=3 if dtype == "float32" else 1,
                 bigtiff="if_safer",
             )
-        gcps, gcps_crs = source.source.gcps
-        if gcps:
-            self.target.gcps = (gcps, gcps_crs)
+            carry_on(source.source, self.target)
 
     def __enter__(self) -> RasterWriter:
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -76,6 +77,7 @@ class Raster:
         value_range: tuple[float, float] | None = None,
     ) -> None:
         self.path = Path(path)
+        self._reading = threading.Lock()
         with ExitStack() as stack:
             self.file = stack.enter_context(ImageFile(self.path, beside=True))
             self.source = self.file.source
@@ -95,12 +97,8 @@ class Raster:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.file.__exit__(kind, error, trace)
-
-    @property
-    def has_georeference(self) -> bool:
-        """Whether it has a place on the ground, or is a TIFF, whose output is one too."""
-        return has_georeference(self.source)
+        with self._reading:  # a file that is closed under a reading thread ends the process
+            self.file.__exit__(kind, error, trace)
 
     def read(self, top: int, left: int, height: int, width: int) -> Part:
         """A window; what reaches over the lower and the right edge is mirrored and holds no data.
@@ -109,8 +107,9 @@ class Raster:
             DataError: the file is damaged there.
         """
         rows, cols = min(height, self.height - top), min(width, self.width - left)
-        values = self.file.read(self.bands, (top, left, rows, cols))
-        valid = self._valid(values, window=Window(left, top, cols, rows))
+        with self._reading:
+            values = self.file.read(self.bands, (top, left, rows, cols))
+            valid = self._valid(values, window=Window(left, top, cols, rows))
         over = (0, height - rows), (0, width - cols)
         image = np.pad(self._scaled(values).transpose(1, 2, 0), (*over, (0, 0)), mode="symmetric")
         return Part(image, np.pad(valid, over))
@@ -185,12 +184,6 @@ class Raster:
         sample = self.file.read(self.bands, shape=shape)
         valid = self._valid(sample, out_shape=shape)
         return [_percentiles(band[valid & np.isfinite(band)]) for band in sample]
-
-
-def has_georeference(source: rasterio.DatasetReader) -> bool:
-    """Whether an image has a place on the ground, or is a TIFF."""
-    placed = source.crs is not None or not source.transform.is_identity
-    return placed or source.driver == "GTiff"
 
 
 def _percentiles(values: np.ndarray) -> tuple[float, float]:

@@ -2,10 +2,6 @@
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import cv2
 import numpy as np
@@ -13,19 +9,15 @@ import pytest
 import rasterio
 import torch
 import torch.nn.functional as F
-from rasterio.transform import from_origin
 
 from network.datasets.catalog import VAIHINGEN
 from network.errors import ConfigError
 from network.files.images import read_rgb, write_image
 from network.preparation.demo_scenes import draw_scene
 from network.scenes.blending import blend, tile
-from network.scenes.polygons import write_polygons
 from network.scenes.rasters import NODATA, Raster
 from tests.conftest import REPOSITORY, files_of, refused, run_here
-
-UTM = "EPSG:32632"
-PLACE = from_origin(500000, 5400000, 0.5, 0.5)
+from tests.scenes.files import UTM, predict, write_tif
 
 
 def whole(tiling, predict, image):
@@ -93,41 +85,6 @@ def test_windows_cover_evenly_and_overlap_enough():
     for window, overlap in ((31, 0.25), (64, -0.1), (64, 0.95)):
         with pytest.raises(ConfigError):
             tile(100, 100, window, overlap)
-
-
-def write_tif(path, values, **profile):
-    values = values[None] if values.ndim == 2 else values
-    path.parent.mkdir(parents=True, exist_ok=True)
-    settings = {"crs": UTM, "transform": PLACE} | profile
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        height=values.shape[1],
-        width=values.shape[2],
-        count=values.shape[0],
-        dtype=values.dtype,
-        **settings,
-    ) as target:
-        target.write(values)
-    return path
-
-
-@pytest.fixture(scope="module")
-def root(trained, tmp_path_factory):
-    root = tmp_path_factory.mktemp("scenes") / "work"
-    shutil.copytree(trained[0], root)
-    image = read_rgb(next((root / "data/own/images").glob("scene_001_val.*")))
-    scene = np.tile(image, (2, 2, 1))[:150, :170].transpose(2, 0, 1)
-    scene[:, :40, :30] = 0
-    write_tif(root / "scene.tif", scene, nodata=0)
-    return root
-
-
-def predict(root, *arguments, status=0):
-    result = run_here(root, "predict.py", "-c", "bicor.py", *arguments)
-    assert result.status == status, result.error
-    return result
 
 
 def test_a_geotiff_keeps_place_nodata_colors_and_names(root):
@@ -319,63 +276,6 @@ def test_outputs_that_would_meet_or_cannot_be_written_are_refused(root):
         script="predict.py",
         arguments=("-c", "bicor.py", "-o", "file", "scene.tif"),
     )
-
-
-def test_an_interrupted_prediction_leaves_nothing_half_written(root):
-    image = np.random.default_rng(0).integers(1, 255, (3, 1500, 1500), dtype=np.uint8)
-    write_tif(root / "large.tif", image)
-    (root / "stopped").mkdir()
-    command = [sys.executable, str(REPOSITORY / "predict.py"), "-c", "bicor.py", "large.tif"]
-    process = subprocess.Popen(
-        [*command, "-o", "stopped", "--window", "64", "--overlap", "0.5", "--rgb"],
-        cwd=root,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 120
-    while not list((root / "stopped").glob(".large.*")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == 130, error
-    assert error.rstrip().endswith("interrupted")
-    files = [path.name for path in (root / "stopped").rglob("*") if path.is_file()]
-    assert files == ["predictions.json"]
-
-
-def areas(path):
-    found = {}
-    for feature in json.loads(path.read_text())["features"]:
-        name = feature["properties"]["class"]
-        found.setdefault(name, []).append(feature["properties"]["area"])
-    return found
-
-
-def test_polygons_have_places_and_areas_in_square_meters(tmp_path):
-    classes = np.full((20, 30), 1, np.uint8)
-    classes[5:15, 10:20] = 3
-    classes[8:10, 12:14] = 4
-    classes[0, 0] = NODATA
-    path = tmp_path / "map.geojson"
-    assert write_polygons(path, classes, VAIHINGEN, PLACE, rasterio.CRS.from_string(UTM)) == 3
-    found = areas(path)
-    assert found == {"Building": [(600 - 100 - 1) / 4], "Tree": [(100 - 4) / 4], "Car": [1.0]}
-    (tree,) = (f for f in json.loads(path.read_text())["features"] if f["properties"]["index"] == 3)
-    lon, lat = tree["geometry"]["coordinates"][0][0]
-    assert (lon, lat) == pytest.approx((9.0 + 5 / 73000, 48.75), abs=0.01)
-    assert len(tree["geometry"]["coordinates"]) == 2
-
-    write_polygons(path, classes, VAIHINGEN, PLACE, rasterio.CRS.from_string(UTM), min_area=1.5)
-    assert areas(path) == {"Building": [(600 - 100 - 1) / 4], "Tree": [100 / 4]}
-    write_polygons(path, classes, VAIHINGEN, rasterio.Affine.identity(), None)
-    assert areas(path)["Tree"] == [96]
-
-    degrees = from_origin(9, 0.0001, 1e-5, 1e-5)
-    write_polygons(path, classes, VAIHINGEN, degrees, rasterio.CRS.from_epsg(4326))
-    meters = 6378137 * np.pi / 180 * 1e-5
-    assert areas(path)["Car"][0] == pytest.approx(4 * meters**2, rel=0.01)
 
 
 def test_the_example_of_the_documentation_runs(root, monkeypatch):

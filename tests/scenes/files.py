@@ -1,0 +1,33 @@
+"""Scenes on disk, and predicting them."""
+
+import rasterio
+from rasterio.transform import from_origin
+
+from tests.conftest import run_here
+
+UTM = "EPSG:32632"
+PLACE = from_origin(500000, 5400000, 0.5, 0.5)
+
+
+def write_tif(path, values, **profile):
+    values = values[None] if values.ndim == 2 else values
+    path.parent.mkdir(parents=True, exist_ok=True)
+    settings = {"crs": UTM, "transform": PLACE} | profile
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        height=values.shape[1],
+        width=values.shape[2],
+        count=values.shape[0],
+        dtype=values.dtype,
+        **settings,
+    ) as target:
+        target.write(values)
+    return path
+
+
+def predict(root, *arguments, status=0):
+    result = run_here(root, "predict.py", "-c", "bicor.py", *arguments)
+    assert result.status == status, result.error
+    return result
