@@ -104,6 +104,8 @@ def test(
     layout, spec = trained.layout, trained.spec
     dataset = trained.dataset(split)
     samples = dataset.samples
+    if compare_tta and not any(sample.masks for sample in samples):
+        raise ConfigError(f"--compare-tta compares scores, and the {split} images have no labels")
     experiment.check(layout, samples)
     inputs = [path for sample in samples for path in sample.files]
     check_output(output, inputs)

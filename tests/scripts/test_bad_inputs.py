@@ -15,7 +15,8 @@ from network.experiment import Experiment
 from network.inference.checkpoint_files import as_stored
 from tests.conftest import REPOSITORY, files_of, run_here
 from tests.layouts import LAYOUTS, write_layouts
-from tests.scripts.bad_inputs import GOOD, KINDS, cases
+from tests.scripts.bad import KINDS, cases
+from tests.scripts.bad.case import GOOD
 
 
 def write_tiles(root):
