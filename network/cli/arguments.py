@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import re
 import sys
@@ -26,8 +27,8 @@ class ScriptParser(argparse.ArgumentParser):
 
     Settings (``lr=1e-4``), paths and options may stand in any order: a list of values takes no
     setting in, unless there is a file of that name, and one of numbers ends where the numbers end.
-    Options are written in full. Refused are an option with a value that is given twice, and what
-    the rules of ``add_argument`` say.
+    Options are written in full. Refused are empty words, an option with a value that is given
+    twice, and what the rules of ``add_argument`` say.
 
     Args:
         description: of the script.
@@ -70,7 +71,7 @@ class ScriptParser(argparse.ArgumentParser):
         """Parse a command line.
 
         Raises:
-            ConfigError: options that have no effect, or are given twice.
+            ConfigError: options that have no effect, are given twice, or given nothing.
         """
         line = _Line(self, sys.argv[1:] if args is None else args)
         end = ["--", *line.paths] if line.paths else []
@@ -134,6 +135,11 @@ class _Line:
         self.settings: list[str] = []
         self.given: list[argparse.Action] = []
         self.words = deque(map(str, words))
+        if "" in self.words:
+            before = " ".join(itertools.takewhile(bool, self.words))
+            raise ConfigError(
+                f"nothing stands in the quotes after '{before}'; is a variable of the shell unset?"
+            )
         while self.words:
             word = self.words.popleft()
             if word == "--":

@@ -152,7 +152,7 @@ class FolderDataset(DatasetLayout):
         if path.is_file():
             try:
                 stored = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-            except (yaml.YAMLError, UnicodeDecodeError) as error:
+            except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
                 raise ConfigError(f"{path} is not readable YAML: {error}") from error
             if not isinstance(stored, dict):
                 raise ConfigError(f"{path} must hold names with values, such as 'classes:'")

@@ -93,6 +93,7 @@ def test_negative_numbers_and_names_with_a_dash():
         (("--tta=lr", "-td4"), "--tta is given 2 times"),
         (("a", "b", "./a"), "PATH: a and ./a named 2 times"),
         (("--images", "x", "y", "x"), "--images: x named 2 times"),
+        (("--tta", "lr", "--images", ""), "after '-c config.py --tta lr --images'"),
         (("--least", "1"), "--least has no effect without --polygons"),
         (("--scale", "1"), "--scale has no effect without --mode val"),
         (("--scale", "1", "--mode", "other"), "--scale has no effect without --mode val"),

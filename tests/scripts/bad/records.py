@@ -17,6 +17,15 @@ def records(root: Path, rng: random.Random) -> Iterator[Case]:
             "classes: {A: [1, 2, 3], B: [1, 2, 3]}", "colours: 3", listing + "\nval: 3\n",
             listing + "\nunscored: [No such class]\n", listing + "\nignore_colors: 9\n",
             listing + "\nmasks: oil\n", listing + "\nval: nothing_of_that_name\n",
+            "", "\t classes: 1", "classes: &a {A: *a}", 
+            "!!python/object/apply:os.system [touch harm]",
+            "--- 1\n--- 2\n", listing + "\nclasses: 3\n", listing + "\nmean: [1, 2]\n",
+            listing + "\nstd: [0, 0, 0]\n", listing + "\nmean: red\n", listing + "\nval: {a: b}\n",
+            listing + "\nignore_values: [x]\n", listing + "\nignore_colors: [[1, 2]]\n",
+            listing + "\nunscored: 7\n", "classes: {A: [-1, 0, 0], B: [1, 1, 1]}",
+            "classes: {A: [0.5, 0, 0], B: [1, 1, 1]}", "classes: {'': [0, 0, 0], B: [1, 1, 1]}",
+            "classes: {1: [0, 0, 0], 2: [1, 1, 1]}", "classes: {A: [0, 0, 0]}\nmasks: 7",
+            "classes: [A, A]", "classes: [A, 2, null]", "x: " + "[" * 3000, "? [a]\n: b",
         )
     ):  # fmt: skip
         script = ("train.py", "test.py", "tools/check_data.py")[number % 3]
