@@ -24,6 +24,7 @@ from network.processes import (
     rank_and_processes,
     restore_random_state,
 )
+from network.training.finite_loss import FiniteLoss
 
 
 class SegmentationModule(pl.LightningModule):
@@ -68,26 +69,33 @@ class SegmentationModule(pl.LightningModule):
         self.val_confusion = Confusion(spec)
         self.averages = {"train": Averages(), "val": Averages()}
         self._random_states: list[dict[str, Any]] = []
+        self._finite = FiniteLoss()
+        self._watched: tuple[int, list[str]] = 0, []
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits [B, N, H, W] of normalised images."""
         return self.net(image).logits
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
-        """Loss of a batch.
+        """Loss of a batch."""
+        terms = self._step(batch, "train", self.train_confusion)
+        self._finite.watch(terms)
+        self._watched = batch_idx, batch["name"]
+        return terms["total"]
+
+    def on_after_backward(self) -> None:
+        """Look at the loss before an optimizer sees it.
 
         Raises:
-            TrainingError: it is not finite; no optimizer has seen it.
+            TrainingError: it is not finite.
         """
-        terms = self._step(batch, "train", self.train_confusion)
-        if not torch.isfinite(terms["total"]):
-            values = ", ".join(f"{name} {term.item():g}" for name, term in terms.items())
+        if values := self._finite.fault():
+            batch_idx, names = self._watched
             raise TrainingError(
                 f"the loss is not finite in epoch {self.current_epoch + 1}, step {batch_idx + 1} "
-                f"({values}); images of the batch: {', '.join(batch['name'])}. Look at them and "
+                f"({values}); images of the batch: {', '.join(names)}. Look at them and "
                 "their masks; if they are sound, resume with a lower lr, or with clip_norm=1"
             )
-        return terms["total"]
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         """Loss and counts of a batch."""
