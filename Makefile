@@ -4,26 +4,31 @@
 # make lint      ruff, and the direction of imports
 # make browser   Chromium, for the tests of the report
 # make figures   the pictures of the README, from the demo
-# Each sets up what it needs in .venv, once.
+# make gpu       tests and measurements on a GPU, in 10 minutes: figures in fig_results/gpu
+# Each sets up what it needs in .venv, once. With RUN=python3 it is done by that Python as it is.
 
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
-READY := $(VENV)/.ready
 DEMO := data/demo
 CONFIG := config/demo/bicor.py
 OUT := fig_results/demo
+GPU_OUT := fig_results/gpu
 PATCH := top_mosaic_09cm_area4_0_0
 
-.PHONY: demo figures test families lint browser setup clean
+ifeq ($(RUN),$(VENV)/bin/python)
+READY := $(VENV)/.ready
+endif
+
+.PHONY: demo figures test families gpu lint browser setup clean
 
 setup: $(READY)
 
-$(READY): requirements.txt requirements-dev.txt constraints.txt
+$(VENV)/.ready: requirements.txt requirements-dev.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "error: $(PYTHON) is older than Python 3.10; try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
 	@touch $@
 
 demo: $(READY)
@@ -54,6 +59,13 @@ test: $(READY)
 
 families: $(READY)
 	$(RUN) -m pytest --dist load tests/models/test_backbone.py -k family -m ""
+
+gpu: $(READY)
+	@$(RUN) -c 'import sys, torch; torch.cuda.is_available() or sys.exit("no GPU: torch " + torch.__version__ + " finds no CUDA device here; nothing was tested or measured")'
+	timeout 290 $(RUN) -m pytest -o addopts= -q -rs -m gpu tests; tests=$$?; \
+	timeout 300 $(RUN) benchmarks/run.py gpu model hbis --json $(GPU_OUT)/figures.json --markdown $(GPU_OUT)/figures.md \
+		&& echo "Figures: $(GPU_OUT)/figures.json, as a table for docs/performance.md: $(GPU_OUT)/figures.md" \
+		&& exit $$tests
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-from network.cli import reports_faults
+from network.cli import ScriptParser, reports_faults
+from network.cli.configs import INFERENCE, load_experiment
 from network.datasets.catalog import TTA_NAMES
 from network.errors import ConfigError
-from network.experiment import Experiment
 from network.inference.trained_network import Trained
 from network.scenes.blending import DEFAULT_OVERLAP, DEFAULT_WINDOW
 from network.scenes.options import SceneOptions
@@ -18,11 +17,11 @@ from network.scenes.predict_files import predict_files
 @reports_faults
 def main() -> None:
     """Read the command line and predict."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-c", "--config", required=True, help="config file of the training")
+    parser = ScriptParser(__doc__)
     parser.add_argument(
-        "inputs", nargs="+", metavar="INPUT", help="image, GeoTIFF or folder; or name=value"
+        "inputs", nargs="*", metavar="INPUT", unique=True, help="image, GeoTIFF or folder"
     )
+    parser.add_config()
     parser.add_argument("-o", "--output", required=True, type=Path, help="folder for the maps")
     parser.add_argument("--ckpt", help="checkpoint; without it, the run's best")
     parser.add_argument(
@@ -49,12 +48,14 @@ def main() -> None:
     parser.add_argument("--probabilities", action="store_true", help="also float32 GeoTIFFs")
     parser.add_argument("--polygons", action="store_true", help="also GeoJSON with areas")
     parser.add_argument(
-        "--min-area", type=float, default=0, help="of a polygon, square meters (no place: pixels)"
+        "--min-area",
+        type=float,
+        default=0,
+        needs="--polygons",
+        help="of a polygon, square meters (no place: pixels)",
     )
-    args = parser.parse_intermixed_args()
-    overrides = [text for text in args.inputs if "=" in text and not Path(text).exists()]
-    inputs = [text for text in args.inputs if text not in overrides]
-    if not inputs:
+    args = parser.parse_args()
+    if not args.inputs:
         raise ConfigError("no image to predict: name files or folders")
     options = SceneOptions(
         args.window,
@@ -67,8 +68,8 @@ def main() -> None:
         args.polygons,
         args.min_area,
     )
-    trained = Trained.open(Experiment.load(args.config, overrides), args.ckpt)
-    predict_files(trained, inputs, args.output, options)
+    trained = Trained.open(load_experiment(args, INFERENCE), args.ckpt)
+    predict_files(trained, args.inputs, args.output, options)
 
 
 if __name__ == "__main__":

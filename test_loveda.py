@@ -17,7 +17,7 @@ def main() -> None:
     purpose.add_argument(
         "--submit", action="store_true", help="write and check the zip for the online test"
     )
-    args = parser.parse_intermixed_args()
+    args = parser.parse_args()
     if args.submit:
         check_submission(args.output)
     samples = run_test(args, "val" if args.val else "test", LoveDADataset)

@@ -137,6 +137,20 @@ def table(rows: list[Row]) -> str:
     )
 
 
+def markdown(machine: Mapping[str, object], figures: Mapping[str, list[Row]]) -> str:
+    """The rows of all benchmarks as a table of a document, under a line about the machine."""
+    lines = [
+        ", ".join(f"{key} {value}" for key, value in machine.items()),
+        "",
+        "| what | measured | aim | benchmark |",
+        "|---|---|---|---|",
+    ]
+    for name, rows in figures.items():
+        for what, value, unit, aim in rows:
+            lines.append(f"| {what} | {f'{value:.4g} {unit}'.strip()} | {aim} | {name} |")
+    return "\n".join(lines) + "\n"
+
+
 def megabytes(size: int | None) -> float:
     """Bytes as MB; NaN where they are not known."""
     return float("nan") if size is None else size / 1e6

@@ -14,10 +14,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 
-from benchmarks.measuring import table
+from benchmarks.measuring import markdown, table
 from network.devices import keep_freed_memory
 
-BENCHMARKS = ("model", "baselines", "hbis", "data", "split", "eval", "scaling", "scenes")
+BENCHMARKS = ("model", "baselines", "hbis", "data", "split", "eval", "scaling", "scenes", "gpu")
 
 
 def main() -> None:
@@ -25,11 +25,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help="; ".join(BENCHMARKS))
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="also write them as a table for documents"
+    )
     args = parser.parse_args()
     unknown = set(args.names) - set(BENCHMARKS)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
     if not torch.cuda.is_available():
+        if "gpu" in args.names:
+            sys.exit(f"no GPU: torch {torch.__version__} finds no CUDA device here")
         keep_freed_memory()
     machine = {
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else _processor(),
@@ -38,13 +43,22 @@ def main() -> None:
         "python": platform.python_version(),
     }
     print(", ".join(f"{key}: {value}" for key, value in machine.items()))
-    found = {}
-    for name in args.names or BENCHMARKS:
+    found, measured = {}, {}
+    for name in args.names or [n for n in BENCHMARKS if n != "gpu" or torch.cuda.is_available()]:
         rows = importlib.import_module(f"benchmarks.{name}").run()
+        measured[name] = rows
         found[name] = [row._asdict() for row in rows]
         print(f"\n{name}\n{table(rows)}", flush=True)
-    if args.json:
-        args.json.write_text(json.dumps({"machine": machine, "figures": found}, indent=2) + "\n")
+        # Each time, so that what was measured stays should a later one fail.
+        if args.json:
+            _write(args.json, json.dumps({"machine": machine, "figures": found}, indent=2) + "\n")
+        if args.markdown:
+            _write(args.markdown, markdown(machine, measured))
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
 def _processor() -> str:

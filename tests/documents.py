@@ -149,8 +149,7 @@ def _script(script, arguments, folder):
     if script == "benchmarks/run.py":
         assert {*args.names} <= {*BENCHMARKS}, command
     if getattr(args, "config", None):
-        texts = getattr(args, "inputs" if script == "predict.py" else "overrides", ())
-        Experiment.load(Path(folder) / args.config, [text for text in texts if "=" in text])
+        Experiment.load(Path(folder) / args.config, getattr(args, "overrides", ()))
     return Call(script, arguments, args)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from network.cli import reports_faults
+from network.cli import ScriptParser, reports_faults
 from network.datasets.isprs import PotsdamDataset, VaihingenDataset
 from network.preparation.arrange_tiles import arrange_tiles
 
@@ -18,7 +17,7 @@ DATASETS = {"vaihingen": VaihingenDataset, "potsdam": PotsdamDataset}
 @reports_faults
 def main() -> None:
     """Read the command line and sort."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ScriptParser(__doc__)
     parser.add_argument("dataset", choices=DATASETS)
     parser.add_argument("--images", type=Path, required=True, help="folder of the unpacked tiles")
     parser.add_argument("--masks", type=Path, required=True, help="folder of their RGB masks")

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from network.cli import reports_faults
-from network.experiment import Experiment
+from network.cli import ScriptParser, reports_faults
+from network.cli.configs import load_experiment
 from network.inference.published_weights import convert
 
 
 @reports_faults
 def main() -> None:
     """Read the command line and convert."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ScriptParser(__doc__)
     parser.add_argument("source", metavar="SOURCE", help="checkpoint or state dict to convert")
     parser.add_argument("target", metavar="DEST", help="checkpoint to write")
-    parser.add_argument(
-        "-c", "--config", required=True, help="config with the network and dataset of SOURCE"
+    parser.add_config(
+        "config with the network and dataset of SOURCE", "settings to change, as net.num_hbis=3"
     )
-    parser.add_argument(
-        "overrides", nargs="*", metavar="name=value", help="settings to change, as net.num_hbis=3"
-    )
-    args = parser.parse_intermixed_args()
-    convert(args.source, args.target, Experiment.load(args.config, args.overrides))
+    args = parser.parse_args()
+    convert(args.source, args.target, load_experiment(args, ["dataset", "net"]))
     print(f"{args.target}: give it to a test script by --ckpt {args.target}")
 
 

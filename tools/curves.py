@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from network.cli import reports_faults
+from network.cli import ScriptParser, reports_faults
 from network.errors import ConfigError
 from network.figures.curves import curve_figure
 from network.figures.style import save_figure
@@ -19,11 +18,12 @@ from network.training.read_log import read_log
 @reports_faults
 def main() -> None:
     """Read the command line and the logs, draw."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ScriptParser(__doc__)
     parser.add_argument(
         "runs",
         nargs="+",
         metavar="RUN",
+        unique=True,
         help="log folder of a run (its newest training), a version_N in it, or a metrics.csv",
     )
     parser.add_argument(

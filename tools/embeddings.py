@@ -30,7 +30,7 @@ def main() -> None:
     """Read the command line, run the network, project, draw."""
     parser = inspection_parser(__doc__, WRITES)
     parser.add_argument("--most", type=int, default=500, help="images at most (default: 500)")
-    args = parser.parse_intermixed_args()
+    args = parser.parse_args()
     if args.most < 2:
         raise ConfigError(f"--most {args.most}: at least 2 images")
     trained, dataset = open_images(args, None, args.most)

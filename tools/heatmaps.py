@@ -37,12 +37,16 @@ WRITES = """written to the output folder, NAME being the image's:
 def main() -> None:
     """Read the command line, run the network, draw."""
     parser = inspection_parser(__doc__, WRITES)
-    parser.add_argument("--images", nargs="+", metavar="NAME", help=f"default: {IMAGES}, spread")
-    parser.add_argument("--classes", nargs="+", metavar="NAME", help="default: all")
-    parser.add_argument("--layers", nargs="+", type=int, metavar="L", help="from 1; default: all")
+    parser.add_argument(
+        "--images", nargs="+", metavar="NAME", unique=True, help=f"default: {IMAGES}, spread"
+    )
+    parser.add_argument("--classes", nargs="+", metavar="NAME", unique=True, help="default: all")
+    parser.add_argument(
+        "--layers", nargs="+", type=int, metavar="L", unique=True, help="from 1; default: all"
+    )
     parser.add_argument("--opacity", type=float, default=0.6, help="of the heatmaps, 0 to 1")
     parser.add_argument("--colormap", default=COLORMAP, help="matplotlib's name of it")
-    args = parser.parse_intermixed_args()
+    args = parser.parse_args()
     if not 0 <= args.opacity <= 1:
         raise ConfigError(f"--opacity {args.opacity}: from 0 to 1")
     if args.colormap not in matplotlib.colormaps:

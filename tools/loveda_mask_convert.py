@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from network.cli import reports_faults
+from network.cli import ScriptParser, reports_faults
 from network.files.images import list_images
 from network.files.parallel import default_processes
 from network.preparation.loveda_labels import convert_labels
@@ -20,9 +20,7 @@ from network.preparation.loveda_labels import convert_labels
 @reports_faults
 def main() -> None:
     """Read the command line and convert."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = ScriptParser(__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     folder = Path("data/LoveDA/Train/Rural")
     parser.add_argument(
         "--mask-dir", type=Path, default=folder / "masks_png", help="masks as published"

@@ -19,7 +19,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from network.cli import reports_faults
+from network.cli import ScriptParser, reports_faults
 from network.datasets.catalog import (
     LOVEDA,
     LOVEDA_NUMBERS,
@@ -227,7 +227,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = ScriptParser(__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, required=True, help="folder to write to")
     parser.add_argument("--layout", choices=[*TILED, *UNTILED], default="vaihingen")
     parser.add_argument("--seed", type=int, default=0)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from network.cli import reports_faults
+from network.cli import ScriptParser, reports_faults
 from network.errors import ConfigError
 from network.evaluation.output_folder import REPORT
 from network.files.staging import staged_outputs
@@ -19,7 +18,7 @@ from network.report.page import is_report, render_page
 @reports_faults
 def main() -> None:
     """Read the command line and the results, look into the network, write the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ScriptParser(__doc__)
     parser.add_argument("results", type=Path, metavar="RESULTS_DIR", help="the -o of a test")
     parser.add_argument(
         "-c",
@@ -29,10 +28,17 @@ def main() -> None:
     parser.add_argument(
         "-o", "--output", type=Path, help=f"HTML file (default: {REPORT} in RESULTS_DIR)"
     )
-    parser.add_argument("--ckpt", help="the tested checkpoint, if it was moved")
-    parser.add_argument("--images", type=int, default=40, help="in the viewer (default: 40)")
+    viewer = {"needs": "--config", "without": "--scores-only"}
+    parser.add_argument("--ckpt", **viewer, help="the tested checkpoint, if it was moved")
     parser.add_argument(
-        "--side", type=int, default=512, help="longest side of their previews (default: 512)"
+        "--images", type=int, default=40, **viewer, help="in the viewer (default: 40)"
+    )
+    parser.add_argument(
+        "--side",
+        type=int,
+        default=512,
+        **viewer,
+        help="longest side of their previews (default: 512)",
     )
     parser.add_argument(
         "--scores-only", action="store_true", help="no viewer even with -c; needs no images"
@@ -42,10 +48,6 @@ def main() -> None:
         raise ConfigError("--images: at least 1; --side: at least 16")
     if args.output and args.output.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"--output {args.output}: the page is an .html file")
-    if args.ckpt and not args.config:
-        raise ConfigError(
-            "--ckpt is for the viewer, which needs the config of the test too: add -c"
-        )
     results = read_results(args.results)
     trained = None
     if args.config and not args.scores_only:

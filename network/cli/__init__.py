@@ -1,5 +1,6 @@
 """What command-line scripts share."""
 
+from network.cli.arguments import ScriptParser
 from network.cli.faults import reports_faults
 
-__all__ = ["reports_faults"]
+__all__ = ["ScriptParser", "reports_faults"]

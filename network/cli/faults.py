@@ -13,6 +13,12 @@ from typing import NoReturn
 
 from network.errors import UserError
 
+_OF_PATHS = {
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR),
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+}
+"""Faults of a path itself, or of the rights to it."""
+
 
 def reports_faults(main: Callable[..., None]) -> Callable[..., None]:
     """Decorate a script's main: a ``UserError`` ends it with one message and status 1.
@@ -74,6 +80,10 @@ def _explained(error: RuntimeError | OSError) -> str | None:
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"cannot write {error.filename or 'a file'}: {error.strerror}; make room"
+    if isinstance(error, OSError) and error.errno in _OF_PATHS and error.filename:
+        return f"{error.filename}: {error.strerror}; name another file or folder, or mend this one"
+    if text.startswith("Symlink loop"):  # of pathlib, before Python 3.13
+        return f"{text}: mend the link, or name another file or folder"
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from network.cli.arguments import ScriptParser
 from network.datasets.isprs import IsprsDataset
 from network.datasets.isprs_tiles import pair_tiles
 from network.errors import ConfigError
@@ -12,11 +13,9 @@ from network.files.parallel import default_processes
 from network.preparation.patches import PatchSplit, split_tiles
 
 
-def patch_split_parser(description: str, root: str, stride: int) -> argparse.ArgumentParser:
+def patch_split_parser(description: str, root: str, stride: int) -> ScriptParser:
     """The arguments of the patch splitters, with defaults for the training area under ``root``."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = ScriptParser(description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     folders = {
         "--img-dir": (f"{root}/train_images", "tiles"),
         "--mask-dir": (f"{root}/train_masks", "their masks in RGB colors"),
@@ -41,7 +40,13 @@ def patch_split_parser(description: str, root: str, stride: int) -> argparse.Arg
     parser.set_defaults(train_stride=stride)
     parser.add_argument("--eroded", action="store_true", help="masks are *_noBoundary ones")
     parser.add_argument("--gt", action="store_true", help="write masks in RGB, for looking at")
-    parser.add_argument("--val-scale", type=float, default=1.0, help="resize tiles in --mode val")
+    parser.add_argument(
+        "--val-scale",
+        type=float,
+        default=1.0,
+        needs="--mode val",
+        help="resize tiles in --mode val",
+    )
     parser.add_argument(
         "--processes",
         type=int,
@@ -62,7 +67,8 @@ def run_patch_split(
         image_suffix: which of several images of a tile.
 
     Raises:
-        ConfigError: patches to score on that overlap, or sizes that cannot be.
+        ConfigError: patches to score on that overlap, one folder for images and masks, or sizes
+            that cannot be.
         DataError, OutputError: see ``split_tiles``.
     """
     scoring = args.mode == "val"
@@ -72,9 +78,10 @@ def run_patch_split(
             f"--mode val --split-size {args.split_size} --stride {stride}: patches to score on "
             "must not overlap, or pixels count several times; leave --stride out"
         )
-    if not scoring and args.val_scale != 1:
+    if args.output_img_dir.resolve() == args.output_mask_dir.resolve():
         raise ConfigError(
-            f"--mode train --val-scale {args.val_scale}: only --mode val resizes tiles"
+            f"--output-img-dir and --output-mask-dir are both {args.output_mask_dir}; images and "
+            "masks need folders of their own"
         )
     tiles = pair_tiles(dataset.FILES, args.img_dir, args.mask_dir, image_suffix, args.eroded)
     faulty = [f"{dataset.FILES.prefix}{tile}" for tile in dataset.TILES.faulty]
@@ -88,7 +95,7 @@ def run_patch_split(
         mask_folder=args.output_mask_dir,
         size=args.split_size,
         stride=stride,
-        scale=args.val_scale if scoring else 1.0,
+        scale=args.val_scale,
         colors=args.gt,
         eroded=args.eroded,
     )

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 
+from network.cli.arguments import ScriptParser
+from network.cli.configs import INFERENCE, load_experiment
 from network.datasets.catalog import TTA_NAMES
 from network.datasets.layout import DatasetLayout, Sample
 from network.errors import ConfigError
 from network.evaluation.test import test
-from network.experiment import Experiment
+
+READS = (*INFERENCE, "val_batch_size", "num_workers", "check_data")
 
 
-def test_parser(description: str) -> argparse.ArgumentParser:
-    """The arguments that all test scripts have; parse them with ``parse_intermixed_args``."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("-c", "--config", required=True, help="config file of the training")
+def test_parser(description: str) -> ScriptParser:
+    """The arguments that all test scripts have."""
+    parser = ScriptParser(description)
+    parser.add_config()
     parser.add_argument("-o", "--output", required=True, help="folder for masks and results.json")
     parser.add_argument(
         "-t", "--tta", choices=TTA_NAMES, default="none", help="test-time augmentation"
@@ -24,7 +27,6 @@ def test_parser(description: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--rgb", action="store_true", help="save masks in colors as well")
     parser.add_argument("--ckpt", help="checkpoint; without it, the run's best")
-    parser.add_argument("overrides", nargs="*", metavar="name=value", help="settings to change")
     return parser
 
 
@@ -44,7 +46,7 @@ def test_split(description: str, dataset: type[DatasetLayout] = DatasetLayout) -
         action="store_true",
         help="also score the publisher's whole tiles, in overlapping windows",
     )
-    args = parser.parse_intermixed_args()
+    args = parser.parse_args()
     run_test(args, args.split, dataset, args.scenes)
 
 
@@ -68,7 +70,7 @@ def run_test(
     Raises:
         ConfigError: the config is for another dataset.
     """
-    experiment = Experiment.load(args.config, args.overrides)
+    experiment = load_experiment(args, READS)
     layout = experiment.build_dataset()
     if not isinstance(layout, dataset):
         raise ConfigError(

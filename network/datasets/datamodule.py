@@ -30,6 +30,7 @@ class SegmentationDataModule(pl.LightningDataModule):
         repeat: how often a training sample comes in an epoch.
         num_workers: loading processes.
         seed: of shuffling and transforms.
+        pin_memory: batches go on to a GPU.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class SegmentationDataModule(pl.LightningDataModule):
         repeat: int = 1,
         num_workers: int = 2,
         seed: int = 0,
+        pin_memory: bool = False,
     ) -> None:
         super().__init__()
         self.layout = layout
@@ -50,6 +52,7 @@ class SegmentationDataModule(pl.LightningDataModule):
         self.repeat = repeat
         self.num_workers = num_workers
         self.seed = seed
+        self.pin_memory = pin_memory
         self.mean = torch.tensor(layout.spec.mean).view(-1, 1, 1) * 255
         self.std = torch.tensor(layout.spec.std).view(-1, 1, 1) * 255
         self._on_device: dict[torch.device, tuple[Tensor, Tensor]] = {}
@@ -171,7 +174,7 @@ class SegmentationDataModule(pl.LightningDataModule):
             sampler=sampler,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=self.pin_memory,
             collate_fn=_collate,
             worker_init_fn=leave_cores,
             # Of its own, so that starting workers draws nothing from the network's random numbers.

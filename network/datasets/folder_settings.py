@@ -37,7 +37,7 @@ def read_settings(root: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     if path.is_file():
         try:
             stored = yaml.load(path.read_text(encoding="utf-8"), _OnceLoader) or {}
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
             raise ConfigError(f"{path} is not readable YAML: {error}") from error
         if not isinstance(stored, dict):
             raise ConfigError(f"{path} must hold names with values, such as 'classes:'")

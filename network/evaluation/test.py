@@ -110,6 +110,8 @@ def test(
     layout, spec = trained.layout, trained.spec
     dataset = trained.dataset(split)
     samples = dataset.samples
+    if compare_tta and not any(sample.masks for sample in samples):
+        raise ConfigError(f"--compare-tta compares scores, and the {split} images have no labels")
     experiment.check(layout, samples)
     check_labeled(layout, samples, f"score in the {split} split")
     inputs = [path for sample in samples for path in sample.files]

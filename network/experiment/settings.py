@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from network.datasets.catalog import DatasetSpec
@@ -244,6 +245,7 @@ class Experiment:
             self.repeat,
             self.num_workers,
             self.seed,
+            pin_memory=self.accelerator != "cpu" and torch.cuda.is_available(),
         )
 
     def check(self, layout: DatasetLayout, samples: Sequence[Sample]) -> None:

@@ -88,6 +88,8 @@ def read_header(path: Path) -> Header:
         DataError: it cannot be read, or is empty.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise unreadable(path, "it is no file")
         with open(path, "rb") as file:
             start = file.read(16)
             if not start:

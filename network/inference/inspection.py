@@ -112,10 +112,7 @@ def select(dataset: SegmentationDataset, names: Sequence[str]) -> SegmentationDa
     samples = {sample.name: sample for sample in dataset.samples}
     unknown = [name for name in names if name not in samples]
     if unknown:
-        raise ConfigError(
-            f"no image {listed(unknown)} among {listed(list(samples), 5)}; a name=value "
-            "goes before --images"
-        )
+        raise ConfigError(f"no image {listed(unknown)} among {listed(list(samples), 5)}")
     chosen = copy.copy(dataset)
     chosen.samples = [samples[name] for name in names]
     return chosen

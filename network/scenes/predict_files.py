@@ -99,7 +99,7 @@ def list_inputs(inputs: Sequence[str | Path]) -> list[Path]:
     """
     paths: list[Path] = []
     for path in map(Path, inputs):
-        if not path.exists():
+        if not (path.is_file() or path.is_dir()):  # a pipe would be waited for
             raise MissingDataError(f"no file or folder {path}")
         paths += list_images(path) if path.is_dir() else [path]
     paths = list(dict.fromkeys(paths))

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from torch import Tensor, nn
 
 from network.datasets.catalog import DatasetSpec
@@ -22,6 +21,7 @@ from network.processes import (
     restore_random_state,
 )
 from network.training.averaging import averaged, restore_average, store_average
+from network.training.finite_loss import FiniteLoss
 from network.training.freezing import freeze
 from network.training.optimizer import (
     as_configured,
@@ -76,6 +76,8 @@ class SegmentationModule(pl.LightningModule):
         self.val_confusion = Confusion(spec)
         self.averages = {"train": Averages(), "val": Averages()}
         self._random_states: list[dict[str, Any]] = []
+        self._finite = FiniteLoss()
+        self._watched: tuple[int, list[str]] = 0, []
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits [B, N, H, W] of normalised images."""
@@ -94,20 +96,25 @@ class SegmentationModule(pl.LightningModule):
         return self
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
-        """Loss of a batch.
+        """Loss of a batch."""
+        terms = self._step(self.net, batch, "train", self.train_confusion)
+        self._finite.watch(terms)
+        self._watched = batch_idx, batch["name"]
+        return terms["total"]
+
+    def on_after_backward(self) -> None:
+        """Look at the loss before an optimizer sees it.
 
         Raises:
-            TrainingError: it is not finite; no optimizer has seen it.
+            TrainingError: it is not finite.
         """
-        terms = self._step(self.net, batch, "train", self.train_confusion)
-        if not torch.isfinite(terms["total"]):
-            values = ", ".join(f"{name} {term.item():g}" for name, term in terms.items())
+        if values := self._finite.fault():
+            batch_idx, names = self._watched
             raise TrainingError(
                 f"the loss is not finite in epoch {self.current_epoch + 1}, step {batch_idx + 1} "
-                f"({values}); images of the batch: {', '.join(batch['name'])}. Look at them and "
+                f"({values}); images of the batch: {', '.join(names)}. Look at them and "
                 "their masks; if they are sound, resume with a lower lr, or with clip_norm=1"
             )
-        return terms["total"]
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         """Loss and counts of a batch."""

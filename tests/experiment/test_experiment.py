@@ -224,3 +224,16 @@ loss = partial(MyLoss)
     assert experiment.build_net(VAIHINGEN, pretrained=False).head.out_channels == 6
     assert isinstance(experiment.build_loss(VAIHINGEN), torch.nn.Module)
     assert Path(experiment.config_path) == config
+
+
+def test_memory_is_pinned_for_batches_that_go_to_a_gpu(own, monkeypatch):
+    monkeypatch.chdir(own)
+    found = {}
+    for cuda in (True, False):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda cuda=cuda: cuda)
+        for accelerator in ("auto", "gpu", "cpu"):
+            experiment = Experiment.load("bicor.py", [f"accelerator={accelerator}"])
+            data = experiment.build_data(experiment.build_dataset())
+            data.setup("validate")
+            found[cuda, accelerator] = data.val_dataloader().pin_memory
+    assert [key for key, pinned in found.items() if pinned] == [(True, "auto"), (True, "gpu")]

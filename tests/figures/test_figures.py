@@ -98,7 +98,7 @@ def test_an_overlay_is_the_image_and_the_color_of_the_heatmap(run):
     ("arguments", "words"),
     [
         (("--images", "scene_999"), ("no image scene_999", "scene_001_val")),
-        (("--images", "scene_001_val", "seed=1"), ("no image seed=1", "before --images")),
+        (("--images", "scene_001_val", "sead=1"), ("unknown setting 'sead'", "'seed'")),
         (("--classes", "Buildin"), ("Buildin", "did you mean Building?")),
         (("--classes", "zzz"), ("ImSurf, Building",)),
         (("--layers", "3"), ("--layers 3", "1 to 2")),

@@ -190,3 +190,24 @@ def test_a_step_fetches_nothing_and_normalises_with_constants_of_the_device():
                 loss(net(ready["image"]), ready["mask"])
             found.append(len(transfers.found))
     assert found == [len(["mean", "deviation"]), 0]
+
+
+def test_a_training_step_does_not_wait_for_its_loss(monkeypatch):
+    class Event:
+        def record(self):
+            calls.append("copied")
+
+        def synchronize(self):
+            calls.append("waited")
+
+    calls = []
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    experiment = Experiment.load(REPOSITORY / "config/vaihingen/bicor.py")
+    module = SegmentationModule(network(), BiCoRLoss(ignore_index=6), VAIHINGEN, experiment)
+    with without_content():
+        module.to(CUDA)
+        module.training_step(data_module().on_after_batch_transfer(batch()), 0)
+    assert calls == ["copied"]
+    module._finite._finite = torch.tensor(True)
+    module.on_after_backward()
+    assert calls == ["copied", "waited"]

@@ -149,7 +149,7 @@ def test_options_that_do_not_fit_the_files(root):
     overlapping = (*size[:2], "--stride", 32, "--mode", "val", *masks, full)
     refused(root, "must not overlap", script=script, arguments=overlapping)
     scaled = (*size, "--mode", "train", "--val-scale", 0.5, "--rgb-image")
-    refused(root, "only --mode val resizes", script=script, arguments=scaled)
+    refused(root, "--val-scale has no effect without --mode val", script=script, arguments=scaled)
     into = (*size, *masks, full, "--output-img-dir", "data/potsdam/test_images")
     refused(
         root, "test_images is read from; write to another folder", script=script, arguments=into
