@@ -55,7 +55,7 @@ class DatasetSpec:
         d4: the passes of ``-t d4``.
 
     Raises:
-        ConfigError: two classes of one name.
+        ConfigError: two classes of one name, or a normalisation that is none.
     """
 
     name: str
@@ -74,6 +74,8 @@ class DatasetSpec:
                 f"several classes are called {', '.join(map(repr, sorted(twice)))}; scores go by "
                 "the names, so they must differ"
             )
+        if not len(self.mean) == len(self.std) == 3 or min(self.std) <= 0:
+            raise ConfigError(f"mean={self.mean}, std={self.std}: three numbers each, std above 0")
 
     @property
     def num_classes(self) -> int:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from network.datasets.catalog import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
     POTSDAM,
     POTSDAM_TILES,
     VAIHINGEN,
@@ -51,9 +53,11 @@ class IsprsDataset(DatasetLayout):
         validate_on_test: choose checkpoints on the test tiles, as some published numbers do, and
             train on all tiles of the training area.
         name: of the dataset, for output folders.
+        mean, std: normalisation of the bands of images scaled to 0..1.
 
     Raises:
-        ConfigError: validation tiles that are not in the training area.
+        ConfigError: validation tiles that are not in the training area, a normalisation that is
+            none.
     """
 
     SPEC: ClassVar[DatasetSpec]
@@ -67,9 +71,13 @@ class IsprsDataset(DatasetLayout):
         val_tiles: Sequence[str] | None = None,
         validate_on_test: bool = False,
         name: str | None = None,
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
     ) -> None:
         self.ignore_values = (self.SPEC.ignore_index,)
-        self.spec = replace(self.SPEC, name=name or self.SPEC.name)
+        self.spec = replace(
+            self.SPEC, name=name or self.SPEC.name, mean=tuple(mean), std=tuple(std)
+        )
         self.root = Path("data") / self.SPEC.name if root is None else Path(root)
         self.patch_size = patch_size
         self.validate_on_test = validate_on_test

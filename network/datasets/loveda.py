@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from network.datasets.catalog import LOVEDA, LOVEDA_NUMBERS
+from network.datasets.catalog import IMAGENET_MEAN, IMAGENET_STD, LOVEDA, LOVEDA_NUMBERS
 from network.datasets.layout import (
     DatasetLayout,
     Report,
@@ -36,6 +36,10 @@ class LoveDADataset(DatasetLayout):
         train_on_val: train on Train and Val, for a submission to the online test; scores on Val
             say nothing then.
         name: of the dataset, for output folders.
+        mean, std: normalisation of the bands of images scaled to 0..1.
+
+    Raises:
+        ConfigError: a normalisation that is none.
     """
 
     mask_folder = "masks_png_convert"
@@ -46,8 +50,10 @@ class LoveDADataset(DatasetLayout):
         root: str | Path = "data/LoveDA",
         train_on_val: bool = False,
         name: str = LOVEDA.name,
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
     ) -> None:
-        self.spec = replace(LOVEDA, name=name)
+        self.spec = replace(LOVEDA, name=name, mean=tuple(mean), std=tuple(std))
         self.root = Path(root)
         self.train_on_val = train_on_val
 

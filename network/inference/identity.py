@@ -86,6 +86,11 @@ class Identity:
             bands=len(spec.mean),
         )
 
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether training starts from weights of another training."""
+        return any(value not in ("False", "None") for value in self.first_weights.values())
+
     @classmethod
     def stored(cls, checkpoint: Mapping[str, Any], path: str | Path) -> Identity | None:
         """What a checkpoint says; None for one from before checkpoints said it.

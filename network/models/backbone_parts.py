@@ -34,6 +34,18 @@ def backbone_of(net: nn.Module, setting: str) -> nn.Module:
     return part.net if isinstance(part, Backbone) else part
 
 
+def normalisation_of(net: nn.Module) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Mean and deviation of the images that timm's weights of the backbone were trained on.
+
+    Returns:
+        None of a network that says nothing of them.
+    """
+    part = getattr(net, "backbone", None)
+    known = getattr(getattr(part, "net", part), "pretrained_cfg", None) or {}
+    mean, std = known.get("mean"), known.get("std")
+    return None if mean is None or std is None else (tuple(mean), tuple(std))
+
+
 def layers_of(
     backbone: nn.Module, setting: str, coarse: bool = False
 ) -> tuple[dict[str, int], int]:

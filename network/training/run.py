@@ -29,6 +29,7 @@ from network.inference.checkpoint_files import (
     run_folder,
 )
 from network.inference.identity import IDENTITY, Identity
+from network.models.backbone_parts import normalisation_of
 from network.processes import starts_alone
 from network.training.checkpoint_callback import Checkpoints
 from network.training.freezing import freeze
@@ -95,6 +96,8 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     net = experiment.build_net(spec, pretrained=checkpoint is None)
     if checkpoint is not None:
         load_weights(net, stored, checkpoint)
+    elif identity.is_pretrained:
+        notes += _other_normalisation(net, spec)
     experiment = experiment.with_loss(lambda: gives_heatmaps(net, data))
     freeze(net, experiment.freeze_backbone)
     groups = parameter_groups(net, experiment)
@@ -188,6 +191,19 @@ def _synchronised(net: nn.Module, device: torch.device) -> nn.Module:
     if device.type != "cuda":
         raise ConfigError("sync_batchnorm=True: torch synchronises batch norm on CUDA only")
     return convert_sync_batchnorm(net)
+
+
+def _other_normalisation(net: nn.Module, spec: DatasetSpec) -> list[str]:
+    """What to know where pretrained weights expect images of another mean and deviation."""
+    expected = normalisation_of(net)
+    if expected is None or expected == (spec.mean, spec.std):
+        return []
+    mean, std = expected
+    return [
+        f"timm's weights of this backbone are for images normalised by mean={mean}, std={std}; the "
+        f"dataset has mean={spec.mean}, std={spec.std}. If the weights are those, set "
+        f"dataset.mean='{mean}' dataset.std='{std}'"
+    ]
 
 
 def _monitor_mode(monitor: str, spec: DatasetSpec, terms: list[str]) -> str:
