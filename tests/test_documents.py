@@ -40,7 +40,11 @@ from tests.layouts import write_layouts
 
 SMALL = ["net.backbone=test_convnext", "net.pretrained=False", "max_epoch=1"]
 SMALL += ["num_workers=0", "transform.crop_size=64"]
-WIDTHS = {"bicor": ["net.embed_dim=32"], "d2ls": ["net.embed_dim=32"], "unetformer": ["net.dim=32"]}
+SMALL_OF = {
+    "bicor": ["net.embed_dim=32"],
+    "d2ls": ["net.embed_dim=32"],
+    "unetformer": ["net.dim=32", "train_batch_size=4"],
+}
 LANGUAGES = {"bash", "python", "yaml", "text", "bibtex"}
 PUBLISHED_DATA = ("ISPRS Vaihingen", "ISPRS Potsdam", "LoveDA")
 """Sections of the README whose commands test_publishers runs, with data in their layout."""
@@ -79,7 +83,7 @@ def named(documents):
 
 def small(config):
     """What is overridden for a config."""
-    settings = SMALL + WIDTHS.get(Path(config).stem, [])
+    settings = SMALL + SMALL_OF.get(Path(config).stem, [])
     if "vaihingen" in config or "potsdam" in config:
         return [*settings, "dataset.patch_size=64", "repeat=4"]
     return [*settings, "repeat=1"]
