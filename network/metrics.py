@@ -109,6 +109,17 @@ def count_pixels(preds: Tensor, target: Tensor, num_classes: int, ignore_index: 
     return counts[:, :-1].unflatten(1, (num_classes, num_classes))
 
 
+def ratios(confusion: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """IoU and F1 of every class and the overall accuracy, NaN where nothing was counted.
+
+    Shapes: [..., N, N] (rows truth, columns prediction) -> float64 [..., N], [..., N], [...].
+    """
+    counts = confusion.double()
+    right = counts.diagonal(dim1=-2, dim2=-1)
+    either = counts.sum(-2) + counts.sum(-1)
+    return right / (either - right), 2 * right / either, right.sum(-1) / counts.sum((-2, -1))
+
+
 @dataclass(frozen=True)
 class Scores:
     """IoU, F1 and overall accuracy, from 0 to 1.
@@ -136,11 +147,7 @@ class Scores:
     @classmethod
     def of(cls, confusion: Tensor, spec: Classes) -> Scores:
         """Work the scores out of a confusion matrix [N, N] (rows truth, columns prediction)."""
-        counts = confusion.double().cpu()
-        right = counts.diagonal()
-        either = counts.sum(0) + counts.sum(1)
-        iou = right / (either - right)
-        f1 = 2 * right / either
+        iou, f1, oa = ratios(confusion.cpu())
         scored = list(spec.scored)
         return cls(
             iou=iou,
@@ -149,7 +156,7 @@ class Scores:
             mf1=f1[scored].nanmean().item(),
             miou_all=iou.nanmean().item(),
             mf1_all=f1.nanmean().item(),
-            oa=(right.sum() / counts.sum()).item(),
+            oa=oa.item(),
             pixels=int(confusion.sum()),
         )
 

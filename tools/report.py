@@ -10,8 +10,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from network.cli import ScriptParser, reports_faults
 from network.errors import ConfigError
 from network.evaluation.output_folder import REPORT
+from network.evaluation.read_results import read_results
 from network.files.staging import staged_outputs
-from network.report.contents import open_tested, read_results, report_contents
+from network.report.contents import open_tested, report_contents
 from network.report.page import is_report, render_page
 
 

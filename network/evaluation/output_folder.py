@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from network.errors import OutputError
+from network.evaluation.confusions import CONFUSIONS
 from network.evaluation.image_scores import IMAGE_SCORES
 from network.evaluation.mask_writer import COLORED_MASKS, MASKS
 from network.files.outputs import Place, Written, publish, refuse_to_replace
@@ -74,7 +75,7 @@ def replaced_outputs(folder: Path, inputs: Iterable[Path] = ()) -> Iterator[Path
 
 def _there(folder: Path) -> list[Path]:
     """The files that go when a test is written."""
-    files = [folder / name for name in (RESULTS, IMAGE_SCORES, REPORT)]
+    files = [folder / name for name in (RESULTS, IMAGE_SCORES, CONFUSIONS, REPORT)]
     found = [path for path in files if path.exists()]
     return found + [path for name in _FOLDERS for path in _files(folder / name)]
 

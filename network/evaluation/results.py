@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from network.datasets.catalog import DatasetSpec
+from network.datasets.catalog import Augmentation, DatasetSpec
 from network.datasets.layout import DatasetLayout, Sample, listed
 from network.evaluation.image_scores import Counts, Variant
 from network.metrics import Scores
@@ -74,3 +74,19 @@ def notes(splits: dict[str, Any], dataset: str, split: str) -> list[str]:
             f"{listed(splits['missing'])}; scores do not compare with published ones"
         )
     return found
+
+
+def passes_text(recorded: dict[str, Any]) -> str:
+    """The passes of an augmentation in words, from the ``tta`` of ``results.json``."""
+    passes = recorded["passes"]
+    what = str(Augmentation(**{key: recorded[key] for key in recorded if key != "passes"}))
+    return f"{passes} pass{'es' * (passes > 1)}{': ' if what else ''}{what}"
+
+
+def windows_text(recorded: dict[str, Any]) -> str:
+    """Which images were predicted in windows, from the ``windows`` of ``results.json``."""
+    window = recorded["window"]
+    return (
+        f"{recorded['images']} images with a side above {window} pixels in windows of {window} "
+        f"that overlap by {recorded['overlap']:g}"
+    )

@@ -16,6 +16,7 @@ from network.datasets.catalog import TTA_NAMES, DatasetSpec
 from network.datasets.checks import check_contents, check_labeled
 from network.datasets.layout import DatasetLayout, Sample
 from network.errors import ConfigError, MissingDataError
+from network.evaluation.confusions import CONFUSIONS, write_confusions
 from network.evaluation.image_scores import IMAGE_SCORES, Counts, Variant, write_image_scores
 from network.evaluation.mask_writer import MaskWriter
 from network.evaluation.output_folder import RESULTS, SCENES, check_output, replaced_outputs
@@ -158,6 +159,9 @@ def test(
         }
         names = [sample.name for sample in samples]
         write_image_scores(aside / IMAGE_SCORES, names, counts, spec)
+        if counts:
+            of = {sample.name: layout.tile(sample) for sample in samples}
+            write_confusions(aside / CONFUSIONS, counts, of)
         write_json(aside / RESULTS, results | provenance(experiment, trained.device))
     if scores:
         columns = {variant.title: found for variant, found in scores.items()}

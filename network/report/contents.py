@@ -9,13 +9,12 @@ from typing import Any
 
 from tqdm import tqdm
 
-from network.datasets.catalog import Augmentation
 from network.datasets.layout import listed, size_fault
-from network.errors import CheckpointError, DataError, MissingDataError
+from network.errors import CheckpointError, DataError
 from network.evaluation.image_scores import IMAGE_SCORES, ImageScore, Variant, read_image_scores
 from network.evaluation.mask_writer import MASKS
 from network.evaluation.output_folder import RESULTS
-from network.evaluation.results import notes
+from network.evaluation.results import notes, passes_text, windows_text
 from network.evaluation.test import MASK_KINDS
 from network.experiment import Experiment
 from network.figures.painting import color_table
@@ -32,31 +31,6 @@ ONLY_SCORES = (
     "-c CONFIG, it shows images and heatmaps too."
 )
 _RESERVE = 1_000_000
-_KEYS = ("dataset", "split", "scores", "palette", "splits", "tta", "checkpoint", "settings", "date")
-
-
-def read_results(folder: Path) -> dict[str, Any]:
-    """The ``results.json`` of a test.
-
-    Raises:
-        DataError: missing, or not such a file.
-    """
-    path = folder / RESULTS
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise MissingDataError(
-            f"no {path}: name the folder that a test wrote to (python test.py -c CONFIG -o OUTDIR)"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {path}: {error}") from error
-    missing = [key for key in _KEYS if not isinstance(results, dict) or key not in results]
-    if missing:
-        raise DataError(f"{path} lacks {listed(missing)}: test again")
-    scores = results["scores"]
-    if not isinstance(scores, list) or not all(isinstance(score, dict) for score in scores):
-        raise DataError(f"{path} is not the {RESULTS} of a test: 'scores' is no list; test again")
-    return results
 
 
 def report_contents(
@@ -219,8 +193,8 @@ def _protocol(results: dict[str, Any]) -> list[tuple[str, str]]:
             ("Patches", f"{cut['size']} pixels, stride {cut['stride']}, scale {cut['scale']}")
             for cut in splits["patches"]
         ),
-        *(("Windows", _windows(found)) for found in [results.get("windows")] if found),
-        *((f"TTA {name}", _passes(passes)) for name, passes in results["tta"].items()),
+        *(("Windows", windows_text(found)) for found in [results.get("windows")] if found),
+        *((f"TTA {name}", passes_text(passes)) for name, passes in results["tta"].items()),
         ("Means over", ", ".join(results["scored_classes"])),
         ("Confusion", "one matrix over all pixels of all images"),
         ("Splits", _rule(splits["rule"])),
@@ -231,23 +205,9 @@ def _protocol(results: dict[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def _windows(recorded: dict[str, Any]) -> str:
-    window = recorded["window"]
-    return (
-        f"{recorded['images']} images with a side above {window} pixels in windows of {window} "
-        f"that overlap by {recorded['overlap']:g}"
-    )
-
-
 def _rule(rule: dict[str, Any] | None) -> str:
     values = {
         key.replace("_", " "): ", ".join(value) if isinstance(value, list) else value
         for key, value in (rule or {}).items()
     }
     return "; ".join(f"{key}: {value}" for key, value in values.items()) or "not known"
-
-
-def _passes(recorded: dict[str, Any]) -> str:
-    passes = recorded["passes"]
-    what = str(Augmentation(**{key: recorded[key] for key in recorded if key != "passes"}))
-    return f"{passes} pass{'es' * (passes > 1)}{': ' if what else ''}{what}"

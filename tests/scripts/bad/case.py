@@ -20,6 +20,7 @@ GOOD = {
     "tools/convert_checkpoint.py": (CKPT, "new.ckpt", *CONFIG),
     "tools/curves.py": ("lightning_logs/own/bicor", "-o", "new"),
     "tools/report.py": ("out",),
+    "tools/compare.py": ("out", "-o", "new"),
     "tools/vaihingen_patch_split.py": (
         *("--img-dir", "tiles/images", "--mask-dir", "tiles/masks", "--output-img-dir", "new/i"),
         *("--output-mask-dir", "new/m", "--split-size", "64", "--stride", "64"),

@@ -34,11 +34,17 @@ def records(root: Path, rng: random.Random) -> Iterator[Case]:
     results = (root / "out/results.json").read_text()
     for content in ("", "{", "[]", "3", "{}", results[: len(results) // 2], b"\xff\x00",
                     json.dumps(json.loads(results) | {"scores": "none"})):  # fmt: skip
-        yield Case(f"results.json {content[:20]!r}", "record", "tools/report.py", ("out",),
-                   "results.json", replace("out/results.json", content))  # fmt: skip
+        for script in ("tools/report.py", "tools/compare.py"):
+            yield Case(f"{script}, results.json {content[:20]!r}", "record", script, GOOD[script],
+                       "results.json", replace("out/results.json", content))  # fmt: skip
     for content in ("", "name\n", b"\xff\xfe\x00\x00"):
         yield Case(f"images.csv {content[:20]!r}", "record", "tools/report.py", ("out",),
                    "images.csv", replace("out/images.csv", content))  # fmt: skip
+    counted = (root / "out/confusions.npz").read_bytes()
+    for content in ("", "text", counted[: len(counted) // 2], counted[:-40]):
+        yield Case(f"confusions.npz {len(content)}", "record", "tools/compare.py",
+                   GOOD["tools/compare.py"], "confusions.npz",
+                   replace("out/confusions.npz", content))  # fmt: skip
     log = "lightning_logs/own/bicor/version_0/metrics.csv"
     for content in ("", "text", "epoch,step\n0,1\n", "epoch,val_mIoU\n0,high\n", b"\xff\xfe\x00",
                     "epoch,val_mIoU\nfirst,0.5\n"):  # fmt: skip

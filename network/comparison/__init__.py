@@ -1,0 +1,1 @@
+"""Tests of several methods and seeds side by side, and which differences are more than chance."""

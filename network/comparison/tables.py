@@ -1,0 +1,62 @@
+"""The table of a comparison, as files and for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from network.comparison.comparison import Comparison, compare_methods
+from network.comparison.costs import NO_COSTS, Costs
+from network.comparison.latex import latex_table
+from network.comparison.markdown import markdown_table
+from network.comparison.plain import plain_table
+from network.comparison.records import csv_table, record
+from network.files.staging import staged_outputs
+from network.files.writing import write_json
+
+TABLE = "table"
+
+
+def write_tables(
+    rows: Mapping[str, Sequence[Path]],
+    output: Path,
+    reference: str | None = None,
+    wanted: Mapping[str, str] | None = None,
+    costs: Costs = NO_COSTS,
+) -> Comparison:
+    """Compare tests and write ``table.md``, ``.tex``, ``.csv`` and ``.json``, all or none.
+
+    Args:
+        rows: folders of tests by method, one for each seed.
+        output: folder for the files.
+        reference: method that the others are compared with.
+        wanted: which scores of the tests, see ``network.comparison.comparison.compare_methods``.
+        costs: for columns of their own.
+
+    Returns:
+        what was compared, for ``plain_table``.
+
+    Raises:
+        UserError: tests that do not compare, or files that no run wrote in the way.
+    """
+    found = compare_methods(rows, reference, wanted)
+    with staged_outputs(output) as aside:
+        save_tables(found, aside, costs)
+    return found
+
+
+def save_tables(found: Comparison, folder: Path, costs: Costs = NO_COSTS) -> None:
+    """Write the four files into a folder."""
+    texts = {".md": markdown_table, ".tex": latex_table, ".csv": csv_table}
+    for suffix, made in texts.items():
+        (folder / f"{TABLE}{suffix}").write_text(made(found, costs), encoding="utf-8", newline="")
+    write_json(folder / f"{TABLE}.json", record(found, costs))
+
+
+def table_text(rows: Mapping[str, Sequence[Path]], reference: str | None = None) -> str:
+    """The same table for the terminal; nothing is written.
+
+    Raises:
+        UserError: tests that do not compare.
+    """
+    return plain_table(compare_methods(rows, reference))
