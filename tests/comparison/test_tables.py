@@ -75,7 +75,8 @@ def test_the_best_is_bold_and_what_is_as_good_is_marked(rows, tmp_path):
     assert lines[3 - best].split(" | ")[3].endswith("\u2248")
     assert "**" not in lines[4] and "\u2248" not in lines[4]
     found = compare_methods(rows)
-    assert found.methods[best].best[2] and not found.methods[2].as_good.any()
+    assert found.methods[best].best[2] and not found.methods[best].as_good[2]
+    assert not found.methods[2].as_good.any()
 
 
 def test_methods_that_are_equal_are_both_best(tmp_path):
