@@ -6,10 +6,11 @@ from functools import partial
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measuring import Row, compare, megabytes
 from benchmarks.model import BACKBONE, SIDE, inference, training_step
+from network.complexity.cost import Parameters
+from network.complexity.operations import count_operations, without_gradients
 from network.models import D2LS, BiCoR, SmpNet, UNetFormer
 
 NETWORKS = {
@@ -56,11 +57,10 @@ def network(name: str, backbone: str, classes: int, device: str) -> nn.Module:
 
 def sizes(name: str, backbone: str, classes: int) -> list[Row]:
     """Parameters, and what an image costs: a multiply-add is two floating point operations."""
-    net = network(name, backbone, classes, "cpu").eval().requires_grad_(False)
-    with FlopCounterMode(display=False) as counter:
-        net(torch.zeros(1, 3, SIDE, SIDE))
-    operations = counter.get_total_flops()
-    parameters = sum(parameter.numel() for parameter in net.parameters())
+    net = network(name, backbone, classes, "cpu").eval()
+    with without_gradients(net):
+        operations = count_operations(lambda: net(torch.zeros(1, 3, SIDE, SIDE))).flops
+    parameters = Parameters.of(net).all
     what = f"{name}, {backbone}, {classes} classes"
     return [
         Row(f"{what}, parameters", parameters / 1e6, "million"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import os
 import statistics
 import subprocess
@@ -15,17 +13,9 @@ from typing import NamedTuple
 
 import torch
 
+from network.complexity.measuring import Measured, added_memory, timed
+
 _ROOT = Path(__file__).resolve().parents[1]
-_RESET_PEAK = Path("/proc/self/clear_refs")
-_STATUS = Path("/proc/self/status")
-
-
-class Measured(NamedTuple):
-    """Median seconds of a call, the fastest one, and bytes of memory that it added at its peak."""
-
-    seconds: float
-    fastest: float
-    added: int | None
 
 
 class Row(NamedTuple):
@@ -50,43 +40,22 @@ def compare(
     Returns:
         by name.
     """
+    device = this_device()
     times: dict[str, list[float]] = {name: [] for name in variants}
     for turn in range(warmup + rounds):
         for name, call in variants.items():
-            seconds = timed(call)
+            seconds = timed(call, device)
             if turn >= warmup:
                 times[name].append(seconds)
     return {
-        name: Measured(statistics.median(found), min(found), added_memory(variants[name]))
+        name: Measured(statistics.median(found), min(found), added_memory(variants[name], device))
         for name, found in times.items()
     }
 
 
-def timed(call: Callable[[], object]) -> float:
-    """Seconds of a call, with what it started on the GPU."""
-    _synchronize()
-    start = time.perf_counter()
-    call()
-    _synchronize()
-    return time.perf_counter() - start
-
-
-def added_memory(call: Callable[[], object]) -> int | None:
-    """Bytes that a call adds at its peak: of the GPU, or of the process where Linux tells."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        call()
-        return torch.cuda.max_memory_allocated() - before
-    if not _RESET_PEAK.exists():
-        return None
-    ctypes.CDLL(None).malloc_trim(0)
-    _RESET_PEAK.write_text("5")
-    before = resident("VmRSS")
-    call()
-    return resident("VmHWM") - before
+def this_device() -> torch.device:
+    """Where benchmarks run."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class Alone(NamedTuple):
@@ -101,7 +70,7 @@ class Alone(NamedTuple):
 
 _MEASURED = """
 import runpy, sys
-from benchmarks.measuring import resident
+from network.complexity.measuring import resident
 script = sys.argv.pop(1)
 sys.argv[0] = script
 runpy.run_path(script, run_name="__main__")
@@ -154,16 +123,3 @@ def markdown(machine: Mapping[str, object], figures: Mapping[str, list[Row]]) ->
 def megabytes(size: int | None) -> float:
     """Bytes as MB; NaN where they are not known."""
     return float("nan") if size is None else size / 1e6
-
-
-def resident(field: str) -> int:
-    """Bytes in memory, now (``VmRSS``) or at most so far (``VmHWM``); Linux tells them."""
-    for line in _STATUS.read_text().splitlines():
-        if line.startswith(field):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError(f"no {field} in {_STATUS}")
-
-
-def _synchronize() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import os
-import platform
 import sys
 from pathlib import Path
 
@@ -14,7 +12,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 
-from benchmarks.measuring import markdown, table
+from benchmarks.measuring import markdown, table, this_device
+from network.complexity.machine import machine_of
 from network.devices import keep_freed_memory
 
 BENCHMARKS = ("model", "baselines", "hbis", "data", "split", "eval", "scaling", "scenes", "gpu")
@@ -36,12 +35,7 @@ def main() -> None:
         if "gpu" in args.names:
             sys.exit(f"no GPU: torch {torch.__version__} finds no CUDA device here")
         keep_freed_memory()
-    machine = {
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else _processor(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
+    machine = machine_of(this_device())
     print(", ".join(f"{key}: {value}" for key, value in machine.items()))
     found, measured = {}, {}
     for name in args.names or [n for n in BENCHMARKS if n != "gpu" or torch.cuda.is_available()]:
@@ -59,16 +53,6 @@ def main() -> None:
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    names = [
-        line.partition(":")[2].strip()
-        for line in (information.read_text().splitlines() if information.exists() else ())
-        if line.startswith("model name")
-    ]
-    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
 
 
 if __name__ == "__main__":

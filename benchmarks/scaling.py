@@ -8,8 +8,9 @@ from concurrent.futures import ProcessPoolExecutor
 
 import torch
 
-from benchmarks.measuring import Row, added_memory, compare, megabytes
+from benchmarks.measuring import Row, compare, megabytes, this_device
 from benchmarks.model import inference, network
+from network.complexity.measuring import added_memory
 
 SIDES = (512, 1024, 2048)
 
@@ -33,9 +34,9 @@ def run() -> list[Row]:
 
 
 def _inference(side: int) -> Callable[[], object]:
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = this_device()
     image = torch.randn(1, 3, side, side, device=device)
-    return inference(network(7, device), image.to(memory_format=torch.channels_last))
+    return inference(network(7, device.type), image.to(memory_format=torch.channels_last))
 
 
 def _added_alone(side: int) -> int | None:
@@ -47,4 +48,4 @@ def _added_alone(side: int) -> int | None:
 def _added(side: int) -> int | None:
     call = _inference(side)
     call()
-    return added_memory(call)
+    return added_memory(call, this_device())

@@ -90,6 +90,7 @@ def checked(command, folder):
         case ["python", script, *arguments]:
             call = _script(script, arguments, folder)
             several = any(word.startswith("devices=") for word in arguments)
+            several |= len(configs_of(call.parsed)) > 1  # no override suits all their networks
             return None if several or script.startswith("benchmarks/") else call
         case ["torchrun", *arguments]:
             args = _strict(get_args_parser(), command).parse_args(arguments)
@@ -107,6 +108,12 @@ def checked(command, folder):
         case _:
             raise AssertionError(f"neither run nor checked: {command}")
     return None
+
+
+def configs_of(args):
+    """The configs that a script's arguments name."""
+    config = getattr(args, "config", None) or []
+    return [config] if isinstance(config, str) else config
 
 
 def parser_of(script, folder):
@@ -148,8 +155,8 @@ def _script(script, arguments, folder):
     args = getattr(_strict(parser, command), method)(arguments)
     if script == "benchmarks/run.py":
         assert {*args.names} <= {*BENCHMARKS}, command
-    if getattr(args, "config", None):
-        Experiment.load(Path(folder) / args.config, getattr(args, "overrides", ()))
+    for config in configs_of(args):
+        Experiment.load(Path(folder) / config, getattr(args, "overrides", ()))
     return Call(script, arguments, args)
 
 

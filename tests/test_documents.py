@@ -30,6 +30,7 @@ from tests.documents import (
     checked,
     code_spans,
     commands,
+    configs_of,
     is_shell_script,
     parser_of,
     prose,
@@ -141,11 +142,13 @@ def run(command, root):
     if call is None:
         return
     arguments = list(call.arguments)
-    if getattr(call.parsed, "config", None) and call.script != "tools/report.py":
-        place = arguments.index(call.parsed.config) + 1
+    configs = configs_of(call.parsed)
+    if configs and call.script != "tools/report.py":
+        (config,) = configs
+        place = arguments.index(config) + 1
         while place < len(arguments) and re.match(r"[a-z][\w.]*=", arguments[place]):
             place += 1
-        arguments[place:place] = small(call.parsed.config)
+        arguments[place:place] = small(config)
     result = run_here(root, call.script, *arguments)
     assert result.status == 0, f"{command}\n{result.error}"
 
@@ -209,6 +212,7 @@ def test_commands_of_published_data_are_run_elsewhere():
         ("python train.py -c config/dubai/bicor.py --flag", "unrecognized arguments: --flag"),
         ("python tools/curves.py runs --colour red", "unrecognized arguments"),
         ("python benchmarks/run.py speed", "benchmarks/run.py speed"),
+        ("python tools/complexity.py -c config/dubai/bicor.py --sise 64", "unrecognized"),
         ("torchrun --nproc-per-node 4 trane.py", "no script trane.py"),
         ("torchrun --gpus 4 train.py", "unrecognized arguments: --gpus"),
         ("srun python train.py -c config/dubai/bicor.py --flag", "unrecognized arguments"),

@@ -1,4 +1,4 @@
-"""Class embeddings of a split's images at every HBIS layer, in two dimensions."""
+"""All class embeddings that a network gives of a split's images, in two dimensions."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from network.figures.style import save_figure
 from network.files.staging import staged_outputs
 
 WRITES = """written to the output folder:
-  embeddings.png, embeddings.pdf   PCA and t-SNE of every layer, colored by class; the Fisher ratio
-                                   is low where the images agree and the classes lie apart
+  embeddings.png, embeddings.pdf   PCA and t-SNE of every layer (D2LS: of its dynamic
+                                   queries), colored by class; the Fisher ratio is low where
+                                   the images agree and the classes lie apart
   embeddings.npz                   "embeddings" float32 [images, layers, classes, C], "pca" and
                                    "tsne" [layers, images, classes, 2], "fisher" [layers],
                                    "images" and "classes" (names)"""
@@ -61,7 +62,7 @@ def main() -> None:
         )
         save_figure(embedding_figure(projected, ratios, trained.spec), aside / "embeddings")
     for layer, ratio in enumerate(ratios, 1):
-        print(f"HBIS {layer}: Fisher ratio {ratio:.4g} over {len(names)} images")
+        print(f"class embeddings {layer}: Fisher ratio {ratio:.4g} over {len(names)} images")
     print(f"embeddings.png, .pdf and .npz in {output}")
 
 

@@ -60,9 +60,16 @@ class ScriptParser(argparse.ArgumentParser):
         self,
         config: str = "config file of the training",
         overrides: str = "settings to change",
+        several: bool = False,
     ) -> None:
-        """Arguments for ``network.cli.configs.load_experiment``; after other positional ones."""
-        self.add_argument("-c", "--config", required=True, help=config)
+        """Arguments for ``network.cli.configs.load_experiment``; after other positional ones.
+
+        Args:
+            config, overrides: their help.
+            several: one config or more, for ``load_experiments``.
+        """
+        many = {"nargs": "+", "metavar": "CONFIG", "unique": True} if several else {}
+        self.add_argument("-c", "--config", required=True, help=config, **many)
         self.add_argument("overrides", nargs="*", metavar="name=value", help=overrides)
 
     def parse_args(

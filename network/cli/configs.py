@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from network.experiment import Experiment
@@ -28,10 +28,23 @@ def load_experiment(args: argparse.Namespace, reads: Collection[str] | None = No
         ConfigError: as ``Experiment.load``.
     """
     experiment = Experiment.load(args.config, args.overrides)
-    idle = [text for text in args.overrides if reads and override_path(text)[0] not in reads]
+    _say_what_is_idle(args.overrides, reads)
+    return experiment
+
+
+def load_experiments(
+    args: argparse.Namespace, reads: Collection[str] | None = None
+) -> list[Experiment]:
+    """``load_experiment`` of several configs, with the same settings."""
+    experiments = [Experiment.load(config, args.overrides) for config in args.config]
+    _say_what_is_idle(args.overrides, reads)
+    return experiments
+
+
+def _say_what_is_idle(overrides: Sequence[str], reads: Collection[str] | None) -> None:
+    idle = [text for text in overrides if reads and override_path(text)[0] not in reads]
     if idle:
         print(f"note: no effect on {Path(sys.argv[0]).name}: {', '.join(idle)}")
-    last = {".".join(override_path(text)): text for text in args.overrides}
-    if lost := [text for text in args.overrides if text not in last.values()]:
+    last = {".".join(override_path(text)): text for text in overrides}
+    if lost := [text for text in overrides if text not in last.values()]:
         print(f"note: set again by a later one: {', '.join(lost)}")
-    return experiment

@@ -51,7 +51,7 @@ def fisher_ratio(embeddings: np.ndarray) -> float:
 def embedding_figure(
     projected: dict[str, np.ndarray], ratios: list[float], spec: DatasetSpec
 ) -> Figure:
-    """A row for each projection, a column for each HBIS layer, a point for each image and class.
+    """A row for each projection, a column for each layer, a point for each image and class.
 
     Args:
         projected: float32 [L, images, N, 2] by the keys of ``PROJECTIONS``.
@@ -74,6 +74,6 @@ def embedding_figure(
             axis.spines[:].set_visible(True)
             axis.spines[:].set_color("0.8")
     for layer, (axis, ratio) in enumerate(zip(rows[0], ratios, strict=True), 1):
-        axis.set_title(f"HBIS {layer}\nFisher ratio $S_w / S_b$ = {ratio:.3g}")
+        axis.set_title(f"class embeddings {layer}\nFisher ratio $S_w / S_b$ = {ratio:.3g}")
     add_class_legend(figure, spec)
     return figure

@@ -149,6 +149,7 @@ def publish(
         return old[path] == new.get(path) or (old[path] in noted if noted else known(path))
 
     refuse_to_replace([*moves, *removed], replaceable, inputs)
+    _refuse_blocked(moves)
     for written, paths in notes:  # of a run that is killed hereafter, either file is known
         written.update({path: [*filter(None, [old.get(path)]), new[path]] for path in paths})
     for path in removed:
@@ -158,6 +159,18 @@ def publish(
         aside.replace(path)
     for written, paths in notes:
         written.update({path: [new[path]] for path in paths}, removed)
+
+
+def _refuse_blocked(paths: Iterable[Path]) -> None:
+    """Refuse outputs for whose folders something else lies in the place.
+
+    Raises:
+        OutputError: a file, or a link to nothing.
+    """
+    for folder in dict.fromkeys(parent for path in paths for parent in path.parents):
+        if os.path.lexists(folder) and not folder.is_dir():
+            what = "a file" if folder.exists() else "a link to nothing"
+            raise OutputError(f"cannot write {folder}: it is {what}; name another folder")
 
 
 def _read(path: Path) -> dict[str, list[str]]:

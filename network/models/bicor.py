@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -14,25 +14,16 @@ from network.errors import ConfigError
 from network.models.backbone import Encoder
 from network.models.geometry import MIN_SIZE, STRIDE
 from network.models.hbis import HBIS
+from network.models.output import SegmentationOutput
 from network.models.padding import pad_to_multiple
 
+BiCoROutput = SegmentationOutput
+"""What BiCoR returns, in training and evaluation mode alike.
 
-class BiCoROutput(NamedTuple):
-    """What the network returns, in training and evaluation mode alike.
-
-    Attributes:
-        logits: [B, N, H, W].
-        aux_logits: [B, N, H, W] in training mode, None in evaluation mode.
-        heatmaps: one [B, N, ceil(H/4), ceil(W/4)] per HBIS layer (of the resized image, where
-            there is an ``input_scale``); logits, sigmoid gives the heatmap.
-        class_embeddings: one [B, N, C] per HBIS layer; none without F2CE, which makes them those of
-            the image.
-    """
-
-    logits: Tensor
-    aux_logits: Tensor | None
-    heatmaps: list[Tensor]
-    class_embeddings: list[Tensor]
+``aux_logits`` are None in evaluation mode. ``heatmaps`` are [B, N, ceil(H/4), ceil(W/4)], one for
+each HBIS layer (of the resized image, where there is an ``input_scale``). ``class_embeddings`` are
+one for each layer, and none without F2CE, which makes them those of the image.
+"""
 
 
 class Head(nn.Module):

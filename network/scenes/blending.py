@@ -51,7 +51,14 @@ class Tiling(NamedTuple):
         return len(self.tops) * len(self.lefts)
 
 
-def tile(height: int, width: int, window: int, overlap: float, stride: int = STRIDE) -> Tiling:
+def tile(
+    height: int,
+    width: int,
+    window: int,
+    overlap: float,
+    stride: int = STRIDE,
+    setting: str = "--window ",
+) -> Tiling:
     """Cover a scene with windows of at most ``window`` squared that overlap by at least a share.
 
     From one to the next it is at least ``stride``, so the share is less in windows of few of them.
@@ -61,14 +68,15 @@ def tile(height: int, width: int, window: int, overlap: float, stride: int = STR
         window: side in pixels.
         overlap: share of it.
         stride: windows start at its multiples (see ``network.models.geometry.stride_of``).
+        setting: by which the user says the window, for messages.
 
     Raises:
         ConfigError: a window below the stride, or an overlap that is not from 0 to 0.9.
     """
     if window < stride:
-        raise ConfigError(f"windows of {window} pixels: at least {stride}")
+        raise ConfigError(f"{setting}{window}: at least {stride} pixels, the network's stride")
     if not 0 <= overlap <= 0.9:
-        raise ConfigError(f"an overlap of {overlap:g}: from 0 to 0.9 of a window")
+        raise ConfigError(f"--overlap {overlap:g}: from 0 to 0.9 of a window")
     rows, cols = min(window, height), min(window, width)
     tops, lefts = _starts(height, rows, overlap, stride), _starts(width, cols, overlap, stride)
     return Tiling(height, width, rows, cols, tops, lefts)

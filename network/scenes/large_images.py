@@ -37,7 +37,8 @@ def tiled(height: int, width: int, window: int, predictor: Predictor) -> Tiling:
     Raises:
         ConfigError: windows below the stride of the network.
     """
-    return tile(height, width, window, DEFAULT_OVERLAP, stride_of(predictor.net))
+    stride = stride_of(predictor.net)
+    return tile(height, width, window, DEFAULT_OVERLAP, stride, "test_window=")
 
 
 def _blended(image: Tensor, predictor: Predictor, tiling: Tiling, num_classes: int) -> Tensor:

@@ -68,22 +68,26 @@ class MapWriter:
         self.spec = spec
         self.min_area = min_area
         self.ground = self._ground() if POLYGONS in files else None
-        self.stack = ExitStack()
         if note := placing_note(raster.source):
             say_once(raster.path, "placing", f"{raster.path}: {note}")
         self.whole = None
         if POLYGONS in files or files[CLASSES].suffix == ".png":
             self.whole = np.full((raster.height, raster.width), NODATA, np.uint8)
-        self.classes = self._raster(CLASSES)
-        self.colors = self._raster(COLORS, count=3, nodata=None)
-        self.probabilities = self._raster(
-            PROBABILITIES, count=spec.num_classes, dtype="float32", nodata=float("nan")
-        )
-        if self.classes:
-            self.classes.name_classes(spec)
-        if self.probabilities:
-            self.probabilities.name_bands(spec.classes)
-        self.stack.push(self._finish)  # first of what closes, and the rasters close if it fails
+        with ExitStack() as opened:  # which closes the rasters if another one cannot be opened
+            self.classes = self._raster(opened, CLASSES)
+            self.colors = self._raster(opened, COLORS, count=3, nodata=None)
+            self.probabilities = self._raster(
+                *(opened, PROBABILITIES),
+                count=spec.num_classes,
+                dtype="float32",
+                nodata=float("nan"),
+            )
+            if self.classes:
+                self.classes.name_classes(spec)
+            if self.probabilities:
+                self.probabilities.name_bands(spec.classes)
+            opened.push(self._finish)  # first of what closes, and the rasters close if it fails
+            self.stack = opened.pop_all()
 
     def __enter__(self) -> MapWriter:
         return self
@@ -130,11 +134,11 @@ class MapWriter:
             say_once(path, "polygons", f"{path}: {ground.note}")
         return ground
 
-    def _raster(self, kind: str, **settings: Any) -> RasterWriter | None:
+    def _raster(self, stack: ExitStack, kind: str, **settings: Any) -> RasterWriter | None:
         path = self.files.get(kind)
         if path is None or path.suffix != ".tif":
             return None
-        return self.stack.enter_context(RasterWriter(path, self.raster, **settings))
+        return stack.enter_context(RasterWriter(path, self.raster, **settings))
 
 
 def _colors(classes: np.ndarray, spec: DatasetSpec) -> np.ndarray:

@@ -84,7 +84,7 @@ def contents_of(root):
 
 def test_windows_that_are_too_small_are_refused(work):
     arguments = (*CONFIG, "-o", "out", "test_window=16")
-    refused(work, "windows of 16 pixels: at least 32", script="test.py", arguments=arguments)
+    refused(work, "test_window=16: at least 32 pixels", script="test.py", arguments=arguments)
 
 
 class Brightest(nn.Module):

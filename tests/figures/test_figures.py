@@ -143,7 +143,7 @@ def test_embeddings_are_the_networks_and_their_ratio_the_fisher_loss(run, monkey
         pairs = [(a, b) for a in range(len(means)) for b in range(a)]
         between = np.mean([((means[a] - means[b]) ** 2).sum() for a, b in pairs])
         assert ratio == pytest.approx(within / (max(between, 1e-4) + 1e-6), rel=1e-5)
-        assert f"HBIS {layer + 1}: Fisher ratio {ratio:.4g} over 2 images" in result.out
+        assert f"class embeddings {layer + 1}: Fisher ratio {ratio:.4g} over 2 images" in result.out
     assert {p.name for p in (run / "points").iterdir()} == {
         f"embeddings.{suffix}" for suffix in ("npz", "png", "pdf")
     }
@@ -320,7 +320,7 @@ def test_the_caption_of_embeddings_tells_the_ratio():
     projected = {"pca": np.zeros((2, 5, 6, 2)), "tsne": np.ones((2, 5, 6, 2))}
     figure = embedding_figure(projected, [0.5, 0.0123], VAIHINGEN)
     assert [re.sub(r"\$.*\$ ", "", axes.get_title()) for axes in figure.axes[:2]] == [
-        "HBIS 1\nFisher ratio = 0.5",
-        "HBIS 2\nFisher ratio = 0.0123",
+        "class embeddings 1\nFisher ratio = 0.5",
+        "class embeddings 2\nFisher ratio = 0.0123",
     ]
     assert [axes.get_ylabel() for axes in figure.axes[::2]] == ["PCA", "t-SNE"]

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from network.errors import OutputError
-from network.files.staging import beside
+from network.files.staging import beside, staged, staged_outputs
 from network.files.writing import replacing, write_json
 
 
@@ -76,3 +76,32 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
         replacing(tmp_path / "file/map.tif"),
     ):
         pass
+
+
+def written_to(output, blocked):
+    with staged_outputs(output) as aside:
+        path = aside / blocked.relative_to(output) / "map.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("new")
+
+
+def split_to(output, blocked):
+    with staged([output.with_name("images"), blocked]) as aside:
+        for folder in aside:
+            (folder / "patch.png").write_text("new")
+
+
+@pytest.mark.parametrize(
+    ("write", "blocked"),
+    [(split_to, "out"), (split_to, "out/below"), (written_to, "out/below")],
+)
+def test_a_link_to_nothing_in_the_place_of_a_folder_is_refused_without_a_trace(
+    tmp_path, write, blocked
+):
+    blocked = tmp_path / blocked
+    blocked.parent.mkdir(exist_ok=True)
+    blocked.symlink_to("nowhere")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(OutputError, match=r"cannot write .*(out|below): it is a link to nothing"):
+        write(tmp_path / "out", blocked)
+    assert sorted(tmp_path.rglob("*")) == before

@@ -8,7 +8,9 @@ import torch
 
 from benchmarks.gpu import count_training_steps, synchronisations, write_run
 from network.devices import choose_precision, prepare_device
+from network.models.backbone import Encoder
 from tests.conftest import refused, run_here, run_script, succeed, succeed_here
+from tests.training.test_precision import types_of
 from tests.training.test_resume import differences, values
 
 pytestmark = pytest.mark.gpu
@@ -135,3 +137,14 @@ def test_bfloat16_is_chosen_where_the_card_has_it():
     for precision in ("auto", "bf16-where-native"):
         chosen = choose_precision(precision, torch.device("cuda", 0))
         assert chosen == ("bf16-mixed" if native else "32-true")
+
+
+def test_float16_on_a_gpu(own, monkeypatch):
+    encoded = types_of(monkeypatch, Encoder)
+    succeed_here(own, "train.py", *ON_GPU, "precision=16-mixed")
+    assert encoded == {(True, torch.float16), (False, torch.float16)}
+    assert json.loads((own / RUN / "run.json").read_text())["precision"] == "16-mixed"
+    stored = torch.load(own / RUN / "last.ckpt", weights_only=True)
+    assert stored["MixedPrecision"]["scale"] > 0
+    assert all(value.isfinite().all() for value in stored["state_dict"].values())
+    succeed_here(own, "train.py", *ON_GPU, "precision=16-mixed", "max_epoch=3", "--resume", "auto")

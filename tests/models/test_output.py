@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from network.errors import ConfigError
-from network.models import BiCoR, SegmentationOutput
+from network.models import BiCoR, BiCoROutput, SegmentationOutput
 from network.models.output import segment
 
 IMAGE = torch.zeros(2, 3, 8, 10)
@@ -79,3 +79,10 @@ def test_the_number_of_classes_is_that_of_the_dataset_where_it_is_known():
     assert segment(Gives(LOGITS), IMAGE).logits.shape[1] == 4
     with pytest.raises(ConfigError, match=r"of 5 classes they must be \[2, 5, 8, 10\]"):
         segment(Gives(LOGITS), IMAGE, 5)
+
+
+def test_the_output_of_bicor_is_the_one_that_all_stages_know():
+    out = BiCoROutput(LOGITS, None, [LOGITS], [])
+    assert (out.logits, out.aux_logits, out.heatmaps, out.class_embeddings) == tuple(out)
+    found = BiCoR("test_convnext", num_classes=4, embed_dim=32)(torch.zeros(2, 3, 32, 32))
+    assert type(found) is type(out) is SegmentationOutput

@@ -11,11 +11,13 @@ import torch
 import torch.nn.functional as F
 
 from network.datasets.catalog import VAIHINGEN
-from network.errors import ConfigError
+from network.errors import ConfigError, OutputError
 from network.files.images import read_rgb, write_image
 from network.preparation.demo_scenes import draw_scene
 from network.scenes.blending import blend, tile
-from network.scenes.rasters import NODATA, Raster
+from network.scenes.map_files import CLASSES, COLORS, MapWriter
+from network.scenes.raster_writer import RasterWriter
+from network.scenes.rasters import NODATA, Raster, bounded_cache
 from tests.conftest import REPOSITORY, files_of, refused, run_here
 from tests.scenes.files import UTM, predict, write_tif
 
@@ -247,8 +249,8 @@ def test_what_is_finished_is_left_out(root):
         (("nowhere.tif",), ("no file or folder nowhere.tif",)),
         (("scene.tif", "--bands", "9", "1", "2"), ("has 3 bands",)),
         (("scene.tif", "--bands", "1", "2"), ("has 3 bands", "takes 3")),
-        (("scene.tif", "--window", "10"), ("windows of 10 pixels", "at least 32")),
-        (("scene.tif", "--overlap", "1"), ("overlap of 1", "0 to 0.9")),
+        (("scene.tif", "--window", "10"), ("--window 10: at least 32 pixels",)),
+        (("scene.tif", "--overlap", "1"), ("--overlap 1: from 0 to 0.9",)),
         (("scene.tif", "--polygons", "--min-area", "-1"), ("--min-area -1",)),
         (("scene.tif", "--ckpt", "nowhere.ckpt"), ("no checkpoint nowhere.ckpt",)),
         (("scene.tif", "max_epoc=3"), ("unknown setting", "max_epoch")),
@@ -328,3 +330,14 @@ def test_classes_do_not_change_more_often_at_the_edges_of_windows(town):
         seams[overlap] = at_edges.mean() > elsewhere.mean() + chance
         assert elsewhere.mean() > 0.005
     assert seams == {0.25: False, 0: True}
+
+
+def test_a_raster_that_cannot_be_opened_closes_the_ones_before(tmp_path, monkeypatch):
+    path = write_tif(tmp_path / "scene.tif", np.zeros((3, 40, 50), np.uint8))
+    files = {CLASSES: tmp_path / "a.tif", COLORS: tmp_path / "nowhere/b.tif"}
+    opened = []
+    enter = RasterWriter.__enter__
+    monkeypatch.setattr(RasterWriter, "__enter__", lambda w: opened.append(w) or enter(w))
+    with bounded_cache(), Raster(path, 3) as raster, pytest.raises(OutputError):
+        MapWriter(files, raster, VAIHINGEN, 0)
+    assert [(writer.path, writer.target.closed) for writer in opened] == [(files[CLASSES], True)]

@@ -48,7 +48,9 @@ def test_every_script_has_the_same_parser(script):
     ],
 )  # fmt: skip
 def test_no_list_of_values_takes_a_setting(script, option, values):
-    required = ["-c", "c.py", "-o", "out"]
+    options = (a for a in parser_of(script)._actions if a.option_strings)
+    others = [a.option_strings[-1] for a in options if a.required]
+    required = [word for name in others if name != option for word in (name, "there")]
     for place in range(len(values) + 1):
         words = [*required, option, *values[:place], "net.mix=0", *values[place:], "lr=1"]
         args = parser_of(script).parse_args(words)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -186,8 +187,10 @@ def test_eroded_and_colored_masks(demo, tmp_path):
         assert (~kept).sum() > (source == VAIHINGEN.ignore_index).sum()
 
 
-def test_a_second_run_keeps_the_first_and_resume_goes_on(trained):
-    root, first = trained
+def test_a_second_run_keeps_the_first_and_resume_goes_on(trained, tmp_path):
+    done, first = trained
+    root = tmp_path / "work"
+    shutil.copytree(done, root)
     folder = root / "model_weights/own/bicor"
     assert "best checkpoint: model_weights/own/bicor/best.ckpt" in first.out
     resumed = succeed(root, "train.py", "-c", "bicor.py", "max_epoch=2", "--resume", "auto")

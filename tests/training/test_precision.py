@@ -103,18 +103,6 @@ def test_float16_is_refused_on_a_cpu(own):
     refused(own, "precision=16-mixed", "CUDA only", "bf16-mixed", arguments=arguments)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_float16_on_a_gpu(own, monkeypatch):
-    encoded = types_of(monkeypatch, Encoder)
-    succeed_here(own, *COMMAND, "precision=16-mixed", "accelerator=gpu")
-    assert encoded == {(True, torch.float16), (False, torch.float16)}
-    assert json.loads((own / RUN / "run.json").read_text())["precision"] == "16-mixed"
-    stored = torch.load(own / RUN / "last.ckpt", weights_only=True)
-    assert stored["MixedPrecision"]["scale"] > 0
-    assert all(value.isfinite().all() for value in stored["state_dict"].values())
-    succeed_here(own, *COMMAND, "precision=16-mixed", "max_epoch=3", "--resume", "auto")
-
-
 def test_a_training_with_kept_images_is_the_same_one(own, tmp_path):
     plain = tmp_path / "plain"
     shutil.copytree(own, plain)

@@ -15,6 +15,7 @@ GOOD = {
     "test_potsdam.py": ("-c", "potsdam.py", "-o", "new", "--ckpt", CKPT),
     "test_loveda.py": ("-c", "loveda.py", "-o", "new", "--val", "--ckpt", "loveda.ckpt"),
     "tools/check_data.py": CONFIG,
+    "tools/complexity.py": (*CONFIG, "--no-timing", "--size", "64", "--json", "new.json"),
     "tools/heatmaps.py": (*CONFIG, "-o", "new"),
     "tools/embeddings.py": (*CONFIG, "-o", "new"),
     "tools/convert_checkpoint.py": (CKPT, "new.ckpt", *CONFIG),
