@@ -12,6 +12,8 @@ from torch.distributed.run import get_args_parser
 from benchmarks.run import BENCHMARKS
 from network.experiment import Experiment
 from network.experiment.ranges import LOGGERS
+from network.studies import Study
+from network.studies.task import tasks_of
 from tests.conftest import REPOSITORY, run_here
 
 README = REPOSITORY / "README.md"
@@ -90,7 +92,8 @@ def checked(command, folder):
         case ["python", script, *arguments]:
             call = _script(script, arguments, folder)
             several = any(word.startswith("devices=") for word in arguments)
-            return None if several or script.startswith("benchmarks/") else call
+            long = script == "study.py" or script.startswith("benchmarks/")
+            return None if several or long else call
         case ["torchrun", *arguments]:
             args = _strict(get_args_parser(), command).parse_args(arguments)
             _script(args.training_script, args.training_script_args, folder)
@@ -148,6 +151,10 @@ def _script(script, arguments, folder):
     args = getattr(_strict(parser, command), method)(arguments)
     if script == "benchmarks/run.py":
         assert {*args.names} <= {*BENCHMARKS}, command
+    if script == "study.py":
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            tasks_of(Study.load(args.study), Path("out"), args.only, args.seed)
     if getattr(args, "config", None):
         Experiment.load(Path(folder) / args.config, getattr(args, "overrides", ()))
     return Call(script, arguments, args)

@@ -39,7 +39,7 @@ from tests.layouts import write_layouts
 
 SMALL = ["net.backbone=test_convnext", "net.pretrained=False", "net.embed_dim=32", "max_epoch=1"]
 SMALL += ["num_workers=0", "transform.crop_size=64"]
-LANGUAGES = {"bash", "python", "yaml", "text", "bibtex"}
+LANGUAGES = {"bash", "sh", "python", "yaml", "text", "bibtex"}
 PUBLISHED_DATA = ("ISPRS Vaihingen", "ISPRS Potsdam", "LoveDA")
 """Sections of the README whose commands test_publishers runs, with data in their layout."""
 DUBAI = REPOSITORY / "docs/dubai.md"
