@@ -12,6 +12,8 @@ from torch.distributed.run import get_args_parser
 from benchmarks.run import BENCHMARKS
 from network.experiment import Experiment
 from network.experiment.ranges import LOGGERS
+from network.studies import Study
+from network.studies.task import tasks_of
 from tests.conftest import REPOSITORY, run_here
 
 README = REPOSITORY / "README.md"
@@ -91,7 +93,8 @@ def checked(command, folder):
             call = _script(script, arguments, folder)
             several = any(word.startswith("devices=") for word in arguments)
             several |= len(configs_of(call.parsed)) > 1  # no override suits all their networks
-            return None if several or script.startswith("benchmarks/") else call
+            long = script == "study.py" or script.startswith("benchmarks/")
+            return None if several or long else call
         case ["torchrun", *arguments]:
             args = _strict(get_args_parser(), command).parse_args(arguments)
             _script(args.training_script, args.training_script_args, folder)
@@ -157,6 +160,10 @@ def _script(script, arguments, folder):
         assert {*args.names} <= {*BENCHMARKS}, command
     for config in configs_of(args):
         Experiment.load(Path(folder) / config, getattr(args, "overrides", ()))
+    if script == "study.py":
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            tasks_of(Study.load(args.study), Path("out"), args.only, args.seed)
     return Call(script, arguments, args)
 
 

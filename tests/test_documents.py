@@ -46,7 +46,7 @@ SMALL_OF = {
     "d2ls": ["net.embed_dim=32"],
     "unetformer": ["net.dim=32", "train_batch_size=4"],
 }
-LANGUAGES = {"bash", "python", "yaml", "text", "bibtex"}
+LANGUAGES = {"bash", "sh", "python", "yaml", "text", "bibtex"}
 PUBLISHED_DATA = ("ISPRS Vaihingen", "ISPRS Potsdam", "LoveDA")
 """Sections of the README whose commands test_publishers runs, with data in their layout."""
 DUBAI = REPOSITORY / "docs/dubai.md"

@@ -13,7 +13,7 @@ import importlib.util
 import math
 import sys
 import types
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,19 @@ from network.experiment.values import check_name, nearest, parameters
 from network.files.modules import remember
 
 
-def read_config(path: Path, known: Container[str]) -> dict[str, Any]:
-    """Run a config file; what it imports or defines for itself is no setting."""
+def read_config(path: Path, known: Container[str], kind: str = "config") -> dict[str, Any]:
+    """Run a config file; what it imports or defines for itself is no setting.
+
+    Args:
+        path: of the file.
+        known: names of settings.
+        kind: of file, for messages.
+
+    Raises:
+        ConfigError: no such file, or a fault in it.
+    """
     if not path.is_file():
-        raise ConfigError(f"no config file {path}")
+        raise ConfigError(f"no {kind} file {path}")
     name = module_name(path)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None:
@@ -47,6 +56,17 @@ def read_config(path: Path, known: Container[str]) -> dict[str, Any]:
         for name, value in vars(module).items()
         if name in known or (name[0].islower() and not isinstance(value, _HELPERS))
     }
+
+
+def refuse_unknown(values: Iterable[str], known: Mapping[str, Any], path: Path) -> None:
+    """Refuse settings that there are not.
+
+    Raises:
+        ConfigError: naming the nearest that there is.
+    """
+    for name in values:
+        if name not in known:
+            raise ConfigError(f"{path}: unknown setting {name!r}{nearest(name, known)}")
 
 
 def module_name(path: Path) -> str:

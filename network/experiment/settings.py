@@ -25,6 +25,7 @@ from network.experiment.loading import (
     as_partial,
     overridden,
     read_config,
+    refuse_unknown,
 )
 from network.experiment.ranges import check_ranges
 from network.experiment.values import (
@@ -33,7 +34,6 @@ from network.experiment.values import (
     check_value,
     complete,
     described,
-    nearest,
 )
 from network.losses.default import default_loss
 from network.models.geometry import min_size_of
@@ -158,9 +158,7 @@ class Experiment:
         known = {f.name: f for f in fields(cls) if f.metadata.get("setting", True)}
         values = read_config(path, known)
         hints = typing.get_type_hints(cls)
-        for name in values:
-            if name not in known:
-                raise ConfigError(f"{path}: unknown setting {name!r}{nearest(name, known)}")
+        refuse_unknown(values, known, path)
         for name in ("dataset", "net"):
             if name not in values:
                 raise ConfigError(f"{path} does not set {name!r}, which has no default")

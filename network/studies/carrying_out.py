@@ -1,0 +1,148 @@
+"""A whole study: what there is to do, doing it, and the table of what is done."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from network.comparison.plain import plain_table
+from network.comparison.tables import write_tables
+from network.errors import ConfigError, OutputError, TrainingError
+from network.files.writing import write_json
+from network.studies.conducting import Conductor, slots_of
+from network.studies.progress import Progress
+from network.studies.state import RECORD, Stage, State
+from network.studies.study import Study
+from network.studies.task import Task, tasks_of
+
+
+def carry_out(
+    study: Study,
+    output: Path,
+    names: Collection[str] = (),
+    seeds: Collection[int] = (),
+    devices: Sequence[int] = (),
+    jobs: int = 1,
+    plan: bool = False,
+    any_code: bool = False,
+) -> None:
+    """Train and test what is not done yet, and draw the table of all that is.
+
+    Args:
+        study: the study.
+        output: its folder.
+        names: of the runs wanted; none for all.
+        seeds: wanted; none for all.
+        devices: CUDA cards, by their numbers on this machine, each of which does a run at a time.
+        jobs: runs at a time without ``devices``.
+        plan: only say what there is to do.
+        any_code: results of another version of the library's code are kept.
+
+    Raises:
+        UserError: found before anything is begun.
+        TrainingError: at the end, naming the runs that failed; or others do all that is wanted.
+    """
+    if jobs < 1:
+        raise ConfigError(f"--jobs {jobs}: at least 1")
+    everything = tasks_of(study, output)
+    wanted = tasks_of(study, output, names, seeds)
+    _check_output(output, everything[0])
+    conductor = Conductor(output, any_code)
+    states = {task: conductor.state(task) for task in everything}
+    _check_same_images(states)
+    if devices:
+        _check_devices(wanted)
+    print(_plan(wanted, states))
+    if plan:
+        return
+    write_json(output / RECORD, {"study": everything[0].owner})
+    to_do = [task for task in wanted if states[task].stage is not Stage.DONE]
+    if to_do:
+        with Progress(wanted, [states[task].stage for task in wanted]) as progress:
+            conductor.conduct(to_do, slots_of(devices, jobs), progress)
+    _draw_table(study, output, everything, conductor)
+    _report(wanted, conductor)
+
+
+def _check_output(output: Path, task: Task) -> None:
+    """Refuse the folder of another study, whose runs and tables may have the same names."""
+    path = output / RECORD
+    if output.exists() and not output.is_dir():
+        raise OutputError(f"cannot write to {output}: it is a file")
+    if not path.exists():
+        return
+    try:
+        owner = json.loads(path.read_text(encoding="utf-8"))["study"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise OutputError(f"{path} is damaged ({error!r}); choose another folder for -o") from error
+    if owner != task.owner:
+        raise OutputError(
+            f"{output} belongs to the study {owner}, and this one is {task.owner}; choose another "
+            "folder for -o"
+        )
+
+
+def _check_same_images(states: Mapping[Task, State]) -> None:
+    """Refuse runs that are tested on different images or masks: no table could hold them."""
+    first, *others = states
+    for task in others:
+        if states[task].tested.files != states[first].tested.files:
+            raise ConfigError(
+                f"{task.study.path}: {task.name!r} would be tested on other images or masks than "
+                f"{first.name!r}; the runs of a study share their {task.study.split} images"
+            )
+
+
+def _check_devices(tasks: Sequence[Task]) -> None:
+    for task in tasks:
+        if (devices := task.load().devices) not in (1, "1", "auto"):
+            raise ConfigError(
+                f"--devices gives each run one card, but {task.name!r} sets devices={devices!r}; "
+                "leave one of them out"
+            )
+
+
+def _plan(tasks: Sequence[Task], states: Mapping[Task, State]) -> str:
+    counts = Counter(states[task].stage for task in tasks)
+    parts = [f"{counts[stage]} {stage.value}" for stage in Stage if counts[stage]]
+    lines = [f"{_runs(len(tasks))}: {', '.join(parts)}"]
+    for task in tasks:
+        if reasons := states[task].reasons:
+            what = "tested" if states[task].stage is Stage.TEST else "trained"
+            lines.append(f"{task} is {what} anew: {'; '.join(reasons)}")
+    return "\n".join(lines)
+
+
+def _draw_table(study: Study, output: Path, tasks: Sequence[Task], conductor: Conductor) -> None:
+    """Draw the table of the tests that are as study, data and code are now."""
+    rows: dict[str, list[Path]] = {name: [] for name in study.runs}
+    for task in tasks:
+        if conductor.state(task).stage is Stage.DONE:
+            rows[task.name].append(task.test)
+    rows = {name: tests for name, tests in rows.items() if tests}
+    if rows:
+        reference = study.reference if study.reference in rows else None
+        print(plain_table(write_tables(rows, output, reference)))
+        tested = sum(map(len, rows.values()))
+        print(f"table of {tested} of {_runs(len(tasks))} in {output}")
+
+
+def _report(tasks: Sequence[Task], conductor: Conductor) -> None:
+    for task, held in conductor.elsewhere.items():
+        print(f"note: {task} is left to another worker: {held}")
+    if conductor.failed:
+        reasons = "\n  ".join(
+            f"{task}: {reason} (log: {task.log})" for task, reason in conductor.failed.items()
+        )
+        raise TrainingError(
+            f"{len(conductor.failed)} of {_runs(len(tasks))} failed; the same command tries again:"
+            f"\n  {reasons}"
+        )
+    if len(conductor.elsewhere) == len(tasks):
+        raise TrainingError("another worker is at all that was asked for; see above")
+
+
+def _runs(number: int) -> str:
+    return "1 run" if number == 1 else f"{number} runs"
