@@ -31,6 +31,16 @@ def starts_alone() -> bool:
     return all(rank == "0" for rank in ranks)
 
 
+def leave_group() -> None:
+    """End what connects this process with the others.
+
+    The threads of gloo would otherwise meet connections that the others have closed while the
+    interpreter ends, and abort it.
+    """
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+
+
 def local(value: Tensor) -> Tensor:
     """The ``Total`` of a batch that no other process has a part of."""
     return value

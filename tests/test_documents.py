@@ -8,6 +8,7 @@ import inspect
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from zlib import crc32
 
 import cv2
@@ -37,8 +38,13 @@ from tests.documents import (
 )
 from tests.layouts import write_layouts
 
-SMALL = ["net.backbone=test_convnext", "net.pretrained=False", "net.embed_dim=32", "max_epoch=1"]
+SMALL = ["net.backbone=test_convnext", "net.pretrained=False", "max_epoch=1"]
 SMALL += ["num_workers=0", "transform.crop_size=64"]
+SMALL_OF = {
+    "bicor": ["net.embed_dim=32"],
+    "d2ls": ["net.embed_dim=32"],
+    "unetformer": ["net.dim=32", "train_batch_size=4"],
+}
 LANGUAGES = {"bash", "sh", "python", "yaml", "text", "bibtex"}
 PUBLISHED_DATA = ("ISPRS Vaihingen", "ISPRS Potsdam", "LoveDA")
 """Sections of the README whose commands test_publishers runs, with data in their layout."""
@@ -77,9 +83,10 @@ def named(documents):
 
 def small(config):
     """What is overridden for a config."""
+    settings = SMALL + SMALL_OF.get(Path(config).stem, [])
     if "vaihingen" in config or "potsdam" in config:
-        return [*SMALL, "dataset.patch_size=64", "repeat=4"]
-    return [*SMALL, "repeat=1"]
+        return [*settings, "dataset.patch_size=64", "repeat=4"]
+    return [*settings, "repeat=1"]
 
 
 def draw_pair(image, mask, colors):

@@ -78,11 +78,6 @@ def run_patch_split(
             f"--mode val --split-size {args.split_size} --stride {stride}: patches to score on "
             "must not overlap, or pixels count several times; leave --stride out"
         )
-    if args.output_img_dir.resolve() == args.output_mask_dir.resolve():
-        raise ConfigError(
-            f"--output-img-dir and --output-mask-dir are both {args.output_mask_dir}; images and "
-            "masks need folders of their own"
-        )
     tiles = pair_tiles(dataset.FILES, args.img_dir, args.mask_dir, image_suffix, args.eroded)
     faulty = [f"{dataset.FILES.prefix}{tile}" for tile in dataset.TILES.faulty]
     for tile in tiles:

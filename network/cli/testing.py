@@ -11,7 +11,7 @@ from network.datasets.layout import DatasetLayout, Sample
 from network.errors import ConfigError
 from network.evaluation.test import test
 
-READS = (*INFERENCE, "val_batch_size", "num_workers", "check_data")
+READS = (*INFERENCE, "test_window", "val_batch_size", "num_workers", "check_data")
 
 
 def test_parser(description: str) -> ScriptParser:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from network.datasets.datamodule import SegmentationDataModule
 from network.devices import AUTOCAST_DTYPES
 from network.errors import ConfigError, UserError
+from network.models.modes import evaluating
 from network.models.output import segment
 from network.processes import random_states, restore_random_state
 
@@ -27,7 +28,7 @@ def gives_heatmaps(net: nn.Module, data: SegmentationDataModule) -> bool:
     """Whether a network gives class heatmaps, by trying it on a training image.
 
     Args:
-        net: in training mode, as which it is left.
+        net: whose parts are left in the modes that they have.
         data: set up for training.
 
     Raises:
@@ -36,10 +37,8 @@ def gives_heatmaps(net: nn.Module, data: SegmentationDataModule) -> bool:
     """
     image = data.first_batch("train", 1)["image"]
     states = random_states(image.device)
-    net.eval()
-    with torch.no_grad(), _named(net, None, image, "training"):
+    with torch.no_grad(), evaluating(net), _named(net, None, image, "training"):
         out = segment(net, image, data.layout.spec.num_classes)
-    net.train()
     restore_random_state(states, image.device)
     return len(out.heatmaps) > 0
 
@@ -85,11 +84,9 @@ def rehearse(
     copies = _copied(net, loss)
     classes = data.layout.spec.num_classes
     if copies is None:
-        with torch.no_grad():
+        with torch.no_grad(), evaluating(net, loss):
             batch = data.first_batch("train", 1)
-            terms = _step(net.eval(), loss.eval(), batch, classes, "training")
-        net.train()
-        loss.train()
+            terms = _step(net, loss, batch, classes, "training")
         return Rehearsal(terms, [])
     dtype = AUTOCAST_DTYPES[precision]
     states = random_states(device)

@@ -30,7 +30,7 @@ from network.inference.checkpoint_files import (
 )
 from network.inference.identity import IDENTITY, Identity
 from network.models.backbone_parts import normalisation_of
-from network.processes import starts_alone
+from network.processes import leave_group, starts_alone
 from network.training.checkpoint_callback import Checkpoints
 from network.training.freezing import freeze
 from network.training.loggers import EpochLog, build_loggers
@@ -177,6 +177,8 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
                 file=sys.stderr,
             )
         raise
+    finally:
+        leave_group()
     if trainer.is_global_zero:
         print(checkpoints.outcome())
     return folder

@@ -12,6 +12,7 @@ from network.figures.predictions import prediction_figure
 from network.figures.style import pixels
 from network.files.images import write_image
 from network.inference.inspection import inspect, select, spread
+from network.models.modes import evaluating
 from network.training.loggers import log_picture
 from network.training.module import SegmentationModule
 
@@ -44,12 +45,9 @@ class SamplePredictions(pl.Callback):
             return
         data: SegmentationDataModule = trainer.datamodule
         dataset = select(data.val, spread(data.val, self.most))
-        modes = {part: part.training for part in module.modules()}
-        module.eval()
         net = module.evaluated_net
-        found = list(inspect(net, dataset, data.normalise, module.device, self.precision))
-        for part, mode in modes.items():
-            part.training = mode
+        with evaluating(module):
+            found = list(inspect(net, dataset, data.normalise, module.device, self.precision))
         picture = pixels(prediction_figure(found, self.spec, f"epoch {epoch}"))
         write_image(self.folder / f"epoch_{epoch:03d}.png", picture)
         log_picture(trainer.loggers, "samples", picture, epoch)

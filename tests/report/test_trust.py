@@ -65,4 +65,4 @@ def test_overrides_of_the_results_are_taken(tested, tmp_path):
 
 def test_a_checkpoint_alone_makes_no_viewer(tested):
     arguments = ("out", "--ckpt", "model_weights/own/bicor/best.ckpt")
-    refused(tested, "--ckpt", "add -c", script=REPORT, arguments=arguments)
+    refused(tested, "--ckpt", "without --config", script=REPORT, arguments=arguments)

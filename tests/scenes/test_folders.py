@@ -181,7 +181,7 @@ def test_maps_never_replace_what_is_read(work, mode):
     (work / "link").symlink_to("flight")
     (work / "links").mkdir()
     (work / "links/a.tif").symlink_to("../flight/a.tif")
-    (work / "out/rgb").parent.mkdir()
+    (work / "out").mkdir(exist_ok=True)
     (work / "out/rgb").symlink_to("../flight")
     inputs, output = {
         "folder": (["flight"], "flight"),

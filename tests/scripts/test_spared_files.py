@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import files_of, refused, run_here, succeed_here
-from tests.scripts.bad_inputs import CKPT, CONFIG, GOOD
+from tests.scripts.bad.case import CKPT, CONFIG, GOOD
 
 WRITERS = {script: command for script, command in GOOD.items() if script != "tools/check_data.py"}
 WRITERS["test.py"] = (*GOOD["test.py"], "--rgb")
@@ -63,7 +63,7 @@ def test_files_that_a_tool_did_not_write_are_not_replaced(prepared, tmp_path, sc
         assert result.status == 1, (path, make.__name__, result.error)
         assert "Traceback" not in result.error
         last = result.error[result.error.rindex("error: ") :]
-        assert path.name in last or "/masks is not from a test" in last
+        assert path.name in last or "is not from a test" in last
         now, links = state(work)
         assert (now, links) == before, (path, make.__name__)
         shutil.rmtree(work)

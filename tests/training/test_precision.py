@@ -14,6 +14,8 @@ from tests.conftest import refused, succeed_here
 
 LOG = "lightning_logs/own/bicor/version_0/metrics.csv"
 RUN = "model_weights/own/bicor"
+# Without one a network is tried first, to see which loss it needs.
+NAMED_LOSS = "from network.losses import BiCoRLoss\nloss = partial(BiCoRLoss)\n"
 COMMAND = ("train.py", "-c", "bicor.py", "repeat=3", "max_epoch=2", "sample_every=0")
 
 
@@ -82,6 +84,8 @@ def types_of(monkeypatch, kind):
     ("precision", "dtype"), [("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)]
 )
 def test_the_network_computes_in_what_the_record_says(own, monkeypatch, precision, dtype):
+    with (own / "bicor.py").open("a") as config:
+        config.write(NAMED_LOSS)
     encoded = types_of(monkeypatch, Encoder)
     succeed_here(own, *COMMAND, f"precision={precision}", "max_epoch=1", "accelerator=cpu")
     assert encoded == {(True, dtype), (False, dtype)}
