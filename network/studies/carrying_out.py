@@ -46,6 +46,8 @@ def carry_out(
     """
     if jobs < 1:
         raise ConfigError(f"--jobs {jobs}: at least 1")
+    if any(device < 0 for device in devices):
+        raise ConfigError(f"--devices {min(devices)}: cards are counted from 0")
     everything = tasks_of(study, output)
     wanted = tasks_of(study, output, names, seeds)
     _check_output(output, everything[0])

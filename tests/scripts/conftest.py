@@ -38,6 +38,8 @@ def prepared(trained, tmp_path_factory):
         if name != "loveda":
             lines += ["dataset = partial(dataset, patch_size=64)"]
         (root / f"{name}.py").write_text("\n".join(lines) + "\n")
+    study = 'from network.studies import run\nruns = {"one": run("bicor.py")}\n'
+    (root / "study.py").write_text(study)
     experiment = Experiment.load(root / "loveda.py")
     net = experiment.build_net(LOVEDA)
     torch.save({"state_dict": as_stored(net.state_dict())}, root / "loveda.ckpt")

@@ -14,6 +14,7 @@ WRITERS["test.py"] = (*GOOD["test.py"], "--rgb")
 WRITERS["predict.py"] = (*GOOD["predict.py"], "--rgb", "--polygons", "--probabilities")
 del WRITERS["tools/convert_checkpoint.py"]  # tests/inference/test_published_weights.py
 del WRITERS["train.py"]  # below: it moves aside what is there
+del WRITERS["study.py"]  # tests/studies
 
 
 def copied(prepared, root):

@@ -19,7 +19,7 @@ def table_of(root):
     return json.loads((root / "out/table.json").read_text())
 
 
-def tested(root):
+def folders_of(root):
     """Folders of the tests in the table, by method."""
     methods = table_of(root)["methods"]
     return {each["name"]: [test["folder"] for test in each["tests"]] for each in methods}
@@ -43,7 +43,7 @@ def test_a_study_runs_to_its_end_and_is_done(finished_template):
     assert "2/4 epochs" in out and "4/4 epochs" in out
     score = json.loads((root / "out/BiCoR-Seg/seed_3/results.json").read_text())["scores"][0]
     assert f"BiCoR-Seg, seed 3: tested, mIoU {100 * score['mIoU']:.1f}" in out
-    assert table_of(root)["reference"] == "BiCoR-Seg" and tested(root) == TESTED
+    assert table_of(root)["reference"] == "BiCoR-Seg" and folders_of(root) == TESTED
     log = (root / "out/BiCoR-Seg/seed_3.log").read_text()
     assert "python train.py -c bicor.py --resume auto max_epoch=2 name=small.BiCoR-Seg" in log
     assert "python test.py -c bicor.py -o out/BiCoR-Seg/seed_3 -t none --split test" in log
@@ -101,7 +101,7 @@ def test_commands_do_one_run_each(finished):
         assert result.status == 0, result.error
         assert "1 run: 1 " in result.out
     assert results(finished) == expected
-    assert table_of(finished)["reference"] == "BiCoR-Seg" and tested(finished) == TESTED
+    assert table_of(finished)["reference"] == "BiCoR-Seg" and folders_of(finished) == TESTED
 
 
 def test_a_run_that_fails_is_named_and_does_not_end_the_study(finished):
@@ -117,7 +117,7 @@ def test_a_run_that_fails_is_named_and_does_not_end_the_study(finished):
     assert "broken, seed 3: train_batch_size=99, but an epoch has only 4 training images" in last
     assert "(log: out/broken/seed_3.log)" in last
     assert "Traceback" not in result.error
-    assert table_of(finished)["reference"] == "BiCoR-Seg" and tested(finished) == TESTED
+    assert table_of(finished)["reference"] == "BiCoR-Seg" and folders_of(finished) == TESTED
 
 
 def test_a_terminated_study_lets_its_training_end(fresh):

@@ -9,6 +9,7 @@ CONFIG = ("-c", "bicor.py")
 # Commands that work in the prepared folder, one of each script.
 GOOD = {
     "train.py": CONFIG,
+    "study.py": ("study.py", "-o", "new", "--plan"),
     "test.py": (*CONFIG, "-o", "new"),
     "predict.py": (*CONFIG, "data/own/images/scene_000.jpg", "-o", "new"),
     "test_vaihingen.py": ("-c", "vaihingen.py", "-o", "new", "--ckpt", CKPT),
