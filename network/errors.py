@@ -7,6 +7,11 @@ its traceback.
 from __future__ import annotations
 
 
+def first_line(error: BaseException | None) -> str:
+    """What a fault of somebody else's says, for a message of one's own."""
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
 class UserError(Exception):
     """Base of all faults that are reported without a traceback."""
 

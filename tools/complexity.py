@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +29,7 @@ from network.errors import ConfigError, UserError
 from network.experiment import Experiment
 from network.files.outputs import Written, refuse_to_replace
 from network.files.staging import staged_outputs
+from network.files.writing import write_json
 
 READS = (
     *("dataset", "net", "loss", "class_weights", "accelerator", "devices", "precision", "compile"),
@@ -78,12 +78,10 @@ def main() -> None:
                 costs.append(cost_of(experiment, args.size, args.batch, not args.no_timing))
             check_comparable(costs)
         protocol = Protocol(args.size, args.batch, args.overrides)
-        texts = {
-            "json": json.dumps(record(costs, protocol), indent=2) + "\n",
-            "markdown": markdown_table(costs, protocol),
-        }
-        for kind, path in aside.items():
-            path.write_text(texts[kind], encoding="utf-8")
+        if "json" in aside:
+            write_json(aside["json"], record(costs, protocol))
+        if "markdown" in aside:
+            aside["markdown"].write_text(markdown_table(costs, protocol), encoding="utf-8")
     print(text_table(costs, protocol))
     if files:
         print(f"written to {' and '.join(map(str, files.values()))}")

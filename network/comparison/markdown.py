@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from network.comparison.caption import caption
 from network.comparison.comparison import Comparison, Method
 from network.comparison.costs import Costs, cost_cells, cost_columns
 from network.comparison.numbers import difference, difference_head, score
+from network.files.text_tables import markdown
 
 
 def markdown_table(found: Comparison, costs: Costs) -> str:
@@ -24,7 +24,7 @@ def markdown_table(found: Comparison, costs: Costs) -> str:
         ]
         for method in found.methods
     ]
-    parts = [_table(heads, rows)]
+    parts = [markdown(heads, rows)]
     if found.reference is not None and len(found.methods) > 1:
         heads = [
             "Method",
@@ -35,7 +35,7 @@ def markdown_table(found: Comparison, costs: Costs) -> str:
             for method in found.methods
             if method.difference is not None
         ]
-        parts.append(_table(heads, rows))
+        parts.append(markdown(heads, rows))
     parts.append(_escaped(" ".join(caption(found, costs))))
     return "\n\n".join(parts) + "\n"
 
@@ -45,11 +45,6 @@ def _score(method: Method, column: int) -> str:
     if method.best[column]:
         return f"**{text}**"
     return f"{text} \u2248" if method.as_good[column] else text
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    rule = ["---", *["---:"] * (len(heads) - 1)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows))
 
 
 def _escaped(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from network.comparison.comparison import MEANS, Comparison, Method
 from network.comparison.numbers import difference, difference_head, score
+from network.files.text_tables import aligned
 
 
 def plain_table(found: Comparison) -> str:
@@ -20,17 +21,10 @@ def plain_table(found: Comparison) -> str:
         if compared:
             cells.append(difference(method.difference, place["mIoU"]))
         rows.append(cells)
-    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            f"{cell:<{width}}" if number in (0, len(MEANS) + 2) else f"{cell:>{width}}"
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    text = aligned(rows, to_the_left=(0, len(MEANS) + 2))
     if len(found.methods) > 1:
-        lines.append("* highest, ~ not distinguishable from it; 95% intervals in brackets")
-    return "\n".join(lines)
+        text += "\n* highest, ~ not distinguishable from it; 95% intervals in brackets"
+    return text
 
 
 def _score(method: Method, column: int) -> str:

@@ -9,7 +9,6 @@ from network.comparison.comparison import Comparison, compare_methods
 from network.comparison.costs import NO_COSTS, Costs
 from network.comparison.latex import latex_table
 from network.comparison.markdown import markdown_table
-from network.comparison.plain import plain_table
 from network.comparison.records import csv_table, record
 from network.files.staging import staged_outputs
 from network.files.writing import write_json
@@ -51,12 +50,3 @@ def save_tables(found: Comparison, folder: Path, costs: Costs = NO_COSTS) -> Non
     for suffix, made in texts.items():
         (folder / f"{TABLE}{suffix}").write_text(made(found, costs), encoding="utf-8", newline="")
     write_json(folder / f"{TABLE}.json", record(found, costs))
-
-
-def table_text(rows: Mapping[str, Sequence[Path]], reference: str | None = None) -> str:
-    """The same table for the terminal; nothing is written.
-
-    Raises:
-        UserError: tests that do not compare.
-    """
-    return plain_table(compare_methods(rows, reference))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from network.complexity.measuring import measure
 from network.complexity.operations import Operations, count_operations, without_gradients
 from network.complexity.subject import Subject
-from network.errors import ConfigError
+from network.errors import ConfigError, first_line
 from network.experiment import Experiment
 from network.experiment.values import described
 from network.models.backbone_parts import backbone_of
@@ -128,8 +128,7 @@ def _counted(call: Callable[[], object]) -> Operations:
         return count_operations(call)
     except ConfigError as error:
         call()
-        fault = error.__cause__ or error
-        reason = (str(fault) or type(fault).__name__).splitlines()[0]
+        reason = first_line(error.__cause__ or error)
         return Operations(None, (f"anything, as torch's counter fails ({reason})",))
 
 

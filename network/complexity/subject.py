@@ -10,7 +10,7 @@ import torch
 from network.devices import AUTOCAST_DTYPES, choose_precision, prepare_device
 from network.errors import ConfigError, UserError
 from network.experiment import Experiment
-from network.models.output import segment
+from network.models.output import gives_heatmaps, segment
 from network.training.freezing import freeze
 from network.training.optimizer import build_optimizer, parameter_groups
 
@@ -87,11 +87,9 @@ class Subject:
             if terms:
                 terms["total"].backward()
 
-    @torch.no_grad()
     def _gives_heatmaps(self) -> bool:
-        self.net.eval()
         with self._named("inference", 1):
-            return len(segment(self.net, self.image[:1], self.spec.num_classes).heatmaps) > 0
+            return gives_heatmaps(self.net, self.image[:1], self.spec.num_classes)
 
     @contextmanager
     def _named(self, stage: str, images: int) -> Iterator[None]:
@@ -106,7 +104,7 @@ class Subject:
             raise ConfigError(
                 f"{self.name}: the GPU's memory is full {what}; use a smaller batch or size"
             ) from error
-        except Exception as error:
+        except Exception as error:  # network and loss may be somebody's
             reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
             raise ConfigError(
                 f"{self.name}: {type(self.net).__name__} or its loss fails {what} ({reason}): "

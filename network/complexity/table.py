@@ -9,6 +9,7 @@ from network.complexity.cost import Cost, Speed
 from network.complexity.machine import machine_of
 from network.complexity.operations import Operations
 from network.errors import ConfigError
+from network.files.text_tables import aligned, markdown
 
 
 class Column(NamedTuple):
@@ -72,24 +73,15 @@ def text_table(costs: Sequence[Cost], protocol: Protocol) -> str:
     """The table, what it says, and what is missing in it, for a terminal."""
     columns = _columns(costs)
     rows = [[c.heading for c in columns], [c.unit for c in columns], *_cells(costs, columns)]
-    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            f"{cell:<{width}}" if index == 0 else f"{cell:>{width}}"
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    return "\n".join([*lines, "", *_notes(costs, protocol)])
+    return "\n".join([aligned(rows), "", *_notes(costs, protocol)])
 
 
 def markdown_table(costs: Sequence[Cost], protocol: Protocol) -> str:
     """The same for a document."""
     columns = _columns(costs)
     heads = [f"{c.heading} ({c.unit})" if c.unit else c.heading for c in columns]
-    rows = [heads, ["---", *["---:"] * (len(columns) - 1)], *_cells(costs, columns)]
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([*lines, "", *(f"- {note}" for note in _notes(costs, protocol))]) + "\n"
+    table = markdown(heads, _cells(costs, columns))
+    return "\n".join([table, "", *(f"- {note}" for note in _notes(costs, protocol))]) + "\n"
 
 
 def record(costs: Sequence[Cost], protocol: Protocol) -> dict[str, Any]:

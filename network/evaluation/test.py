@@ -30,7 +30,7 @@ from network.inference.predictor import Predictor
 from network.inference.trained_network import Trained
 from network.metrics import Scores, count_pixels, score_table
 from network.scenes.blending import DEFAULT_OVERLAP, DEFAULT_WINDOW
-from network.scenes.large_images import predict_classes, tiled
+from network.scenes.large_images import check_test_window, predict_classes
 from network.scenes.prediction import predict_tile
 
 MASK_KINDS = {"eroded": "eroded", "mask": "full"}
@@ -214,7 +214,7 @@ def _windows(samples: Sequence[Sample], window: int, predictor: Predictor) -> di
     large = sum(max(image_size(sample.image)) > window for sample in samples)
     if not large:
         return None
-    tiled(window, window, window, predictor)  # refuses windows that are too small
+    check_test_window(window, predictor)
     print(
         f"{large} of {len(samples)} images have a side above test_window={window} pixels; they are "
         f"predicted in windows of {window} that overlap by {DEFAULT_OVERLAP:g}"

@@ -57,15 +57,12 @@ def check_ranges(experiment: Experiment) -> None:
     if experiment.ema_decay is not None and not 0 < experiment.ema_decay < 1:
         raise ConfigError(f"ema_decay={experiment.ema_decay}: a number between 0 and 1, as 0.999")
     weights = experiment.class_weights
-    if isinstance(weights, str) and weights != AUTO:
-        raise ConfigError(
-            f"class_weights={weights!r}: {AUTO}, or a list of one number for each class"
-        )
-    if (
-        weights is not None
-        and weights != AUTO
-        and not (min(weights, default=-1) >= 0 < max(weights))
-    ):
+    if isinstance(weights, str):
+        if weights != AUTO:
+            raise ConfigError(
+                f"class_weights={weights!r}: {AUTO}, or a list of one number for each class"
+            )
+    elif weights is not None and not min(weights, default=-1) >= 0 < max(weights):
         raise ConfigError(f"class_weights={weights}: numbers from 0 up, and one of them above 0")
     if experiment.seed >= 2**32:
         raise ConfigError(f"seed={experiment.seed}: below 2^32")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -141,3 +142,8 @@ def described(value: Any) -> str:
         arguments = [f"{key}={described(inner)}" for key, inner in value.keywords.items()]
         return f"{value.func.__name__}({', '.join(arguments)})"
     return repr(value)
+
+
+def without_addresses(text: str) -> str:
+    """A description that is the same in every process."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)

@@ -12,7 +12,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
 from network.datasets.catalog import DatasetSpec
-from network.errors import CheckpointError, OutputError, UserError
+from network.errors import CheckpointError, OutputError, UserError, first_line
 from network.experiment import Experiment
 from network.files.writing import replacing
 from network.inference.agreement import as_trained
@@ -114,10 +114,9 @@ def read_tensors(path: str | Path) -> dict:
     try:
         content = _loaded(path)
     except Exception as error:  # torch and pickle raise many kinds for a file that is no checkpoint
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint: damaged, or holding more than tensors and "
-            f"plain values ({reason})"
+            f"plain values ({first_line(error)})"
         ) from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} is not a checkpoint: it holds a {type(content).__name__}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import partial
@@ -16,7 +15,7 @@ from network.errors import CheckpointError
 from network.experiment import Experiment
 from network.experiment.loading import module_name
 from network.experiment.settings import FIRST_WEIGHTS
-from network.experiment.values import described
+from network.experiment.values import described, without_addresses
 
 IDENTITY = "identity"
 """Key of the record in a checkpoint."""
@@ -151,7 +150,7 @@ def _is_plain(value: Any) -> bool:
 def _text(value: Any) -> str:
     if callable(value) and not isinstance(value, partial):
         return _name(value)
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", described(value))
+    return without_addresses(described(value))
 
 
 def _name(function: Callable) -> str:

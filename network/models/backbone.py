@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from network.errors import ConfigError
+from network.errors import ConfigError, first_line
+from network.models.modes import evaluating
 from network.models.padding import resized
 from network.models.simple_pyramid import FACTORS, SimplePyramid
 from network.models.timm_features import create_features, recompute_activations
@@ -72,7 +73,8 @@ class Backbone(nn.Module):
         # Half of a patch of 14 is still divisible by the stride of 4 that all is brought to.
         self.multiple = math.lcm(4, coarsest)
         self.least, self.tile = self.multiple, None
-        channels = self._find_sizes(name, in_chans)
+        with evaluating(self.net):
+            channels = self._find_sizes(name, in_chans)
         if self.tile is not None:
             self.multiple = self.least = self.tile
         self.pyramid = SimplePyramid(channels) if is_plain else None
@@ -108,8 +110,6 @@ class Backbone(nn.Module):
         Returns:
             channels of the levels taken.
         """
-        was_training = self.net.training
-        self.net.eval()
         fault = None
         side = self.multiple
         try:
@@ -126,14 +126,12 @@ class Backbone(nn.Module):
             maps = self._maps(torch.zeros(1, in_chans, size, size))
             self.tile = size
             return [m.shape[1] for m in maps]
-        except Exception as error:
+        except Exception as error:  # the same
             raise ConfigError(
-                f"backbone {name!r} takes neither images of any size ({_line(fault)}) nor of its "
-                f"own ({_line(error)}); if it has an image size, say it by "
+                f"backbone {name!r} takes neither images of any size ({first_line(fault)}) nor of "
+                f"its own ({first_line(error)}); if it has an image size, say it by "
                 'net.backbone_options={"img_size": 256}'
             ) from error
-        finally:
-            self.net.train(was_training)
 
 
 class PyramidFusion(nn.Module):
@@ -226,7 +224,3 @@ def _own_size(net: nn.Module) -> int:
             return size if isinstance(size, int) else size[0]
     config = getattr(net, "pretrained_cfg", None) or getattr(inner, "pretrained_cfg", {})
     return config.get("fixed_size") or config["input_size"][-1]
-
-
-def _line(error: Exception | None) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

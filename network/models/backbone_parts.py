@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import timm
 import torch
@@ -25,13 +26,13 @@ def backbone_of(net: nn.Module, setting: str) -> nn.Module:
     Raises:
         ConfigError: the network does not say.
     """
-    part = getattr(net, "backbone", None)
+    part = _named_backbone(net)
     if not isinstance(part, nn.Module):
         raise ConfigError(
             f"{setting}: {type(net).__name__} does not say what its backbone is; give its class an "
             "attribute or property 'backbone' that is the module with the pretrained weights"
         )
-    return part.net if isinstance(part, Backbone) else part
+    return part
 
 
 def normalisation_of(net: nn.Module) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
@@ -40,8 +41,7 @@ def normalisation_of(net: nn.Module) -> tuple[tuple[float, ...], tuple[float, ..
     Returns:
         None of a network that says nothing of them.
     """
-    part = getattr(net, "backbone", None)
-    known = getattr(getattr(part, "net", part), "pretrained_cfg", None) or {}
+    known = getattr(_named_backbone(net), "pretrained_cfg", None) or {}
     mean, std = known.get("mean"), known.get("std")
     return None if mean is None or std is None else (tuple(mean), tuple(std))
 
@@ -89,6 +89,12 @@ def layer_scales(backbone: nn.Module, decay: float, setting: str) -> Mapping[str
     """
     layers, top = layers_of(backbone, setting)
     return {name: decay ** (top - layer) for name, layer in layers.items()}
+
+
+def _named_backbone(net: nn.Module) -> Any:
+    """What a network calls its backbone, of a ``Backbone`` the timm network; None of any other."""
+    part = getattr(net, "backbone", None)
+    return part.net if isinstance(part, Backbone) else part
 
 
 def _whole(name: str | None) -> nn.Module:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from network.errors import ConfigError
+from network.models.modes import evaluating
 
 
 class SegmentationOutput(NamedTuple):
@@ -64,6 +66,20 @@ def segment(net: nn.Module, image: Tensor, num_classes: int | None = None) -> Se
     for embeddings in out.class_embeddings:
         _check(name, "class_embeddings", embeddings, [batch, classes, "C"], image)
     return out
+
+
+@torch.no_grad()
+def gives_heatmaps(net: nn.Module, image: Tensor, num_classes: int) -> bool:
+    """Whether a network gives class heatmaps, by running it; its parts keep their modes.
+
+    Args:
+        net, image, num_classes: as of ``segment``.
+
+    Raises:
+        ConfigError: as ``segment``.
+    """
+    with evaluating(net):
+        return len(segment(net, image, num_classes).heatmaps) > 0
 
 
 def _listed(given: Any, name: str) -> Sequence[Tensor]:

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from network.errors import ConfigError
+from network.errors import ConfigError, first_line
 from network.models.backbone import Backbone
+from network.models.modes import evaluating
 from network.models.output import SegmentationOutput
 from network.models.padding import pad_to_multiple, resized
 from network.models.timm_features import recompute_activations
@@ -87,13 +88,14 @@ class SmpNet(nn.Module):
                 }
                 self.model = build(_ENCODER, **shared, **options)
         except (ValueError, TypeError, KeyError, RuntimeError, AttributeError) as error:
-            reason = (str(error) or type(error).__name__).splitlines()[0]
+            reason = first_line(error)
             raise ConfigError(
                 f"SmpNet: {architecture} cannot be built on {backbone}: {reason}"
             ) from error
         finally:
             smp.encoders.encoders.pop(_ENCODER, None)
-        self.least = self._find_least(architecture, in_chans)
+        with evaluating(self.model):
+            self.least = self._find_least(architecture, in_chans)
 
     @property
     def backbone(self) -> nn.Module:
@@ -113,7 +115,6 @@ class SmpNet(nn.Module):
     @torch.no_grad()
     def _find_least(self, architecture: str, in_chans: int) -> int:
         """The smallest image that the architecture takes."""
-        self.model.eval()
         for factor in (1, 2, 4, 8):
             side = factor * self.stride
             try:
@@ -121,7 +122,6 @@ class SmpNet(nn.Module):
             except (RuntimeError, ValueError, AssertionError) as error:
                 fault = error
             else:
-                self.model.train()
                 return side
         raise ConfigError(f"SmpNet: {architecture} takes no image: {fault}") from fault
 

@@ -10,7 +10,7 @@ from typing import Any
 import timm
 from torch import Tensor, nn
 
-from network.errors import ConfigError, UserError, WeightsError
+from network.errors import ConfigError, UserError, WeightsError, first_line
 
 MAX_FOREIGN_SHARE = 0.1
 
@@ -105,7 +105,7 @@ def _fingerprint(tensor: Tensor) -> tuple[int, float]:
 
 
 def _explained(error: Exception, name: str, pretrained: bool | str | Path) -> UserError:
-    reason = (str(error) or type(error).__name__).splitlines()[0]
+    reason = first_line(error)
     if pretrained is True:
         return WeightsError(
             f"the pretrained weights of {name!r} could not be fetched from timm's hub ({reason}). "

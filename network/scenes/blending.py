@@ -51,13 +51,30 @@ class Tiling(NamedTuple):
         return len(self.tops) * len(self.lefts)
 
 
+def check_windows(
+    window: int, overlap: float, stride: int = STRIDE, setting: str = "--window "
+) -> None:
+    """Refuse windows that cover no scene.
+
+    Args:
+        window, overlap, stride: as of ``tile``.
+        setting: by which the user says the window, for messages.
+
+    Raises:
+        ConfigError: a window below the stride, or an overlap that is not from 0 to 0.9.
+    """
+    if window < stride:
+        raise ConfigError(f"{setting}{window}: at least {stride} pixels, the network's stride")
+    if not 0 <= overlap <= 0.9:
+        raise ConfigError(f"--overlap {overlap:g}: from 0 to 0.9 of a window")
+
+
 def tile(
     height: int,
     width: int,
     window: int,
     overlap: float,
     stride: int = STRIDE,
-    setting: str = "--window ",
 ) -> Tiling:
     """Cover a scene with windows of at most ``window`` squared that overlap by at least a share.
 
@@ -68,15 +85,11 @@ def tile(
         window: side in pixels.
         overlap: share of it.
         stride: windows start at its multiples (see ``network.models.geometry.stride_of``).
-        setting: by which the user says the window, for messages.
 
     Raises:
-        ConfigError: a window below the stride, or an overlap that is not from 0 to 0.9.
+        ConfigError: as ``check_windows``.
     """
-    if window < stride:
-        raise ConfigError(f"{setting}{window}: at least {stride} pixels, the network's stride")
-    if not 0 <= overlap <= 0.9:
-        raise ConfigError(f"--overlap {overlap:g}: from 0 to 0.9 of a window")
+    check_windows(window, overlap, stride)
     rows, cols = min(window, height), min(window, width)
     tops, lefts = _starts(height, rows, overlap, stride), _starts(width, cols, overlap, stride)
     return Tiling(height, width, rows, cols, tops, lefts)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from network.inference.predictor import Predictor
 from network.models.geometry import stride_of
-from network.scenes.blending import DEFAULT_OVERLAP, Tiling, blend, tile
+from network.scenes.blending import DEFAULT_OVERLAP, Tiling, blend, check_windows, tile
 
 
 def predict_classes(image: Tensor, predictor: Predictor, num_classes: int, window: int) -> Tensor:
@@ -27,18 +27,18 @@ def predict_classes(image: Tensor, predictor: Predictor, num_classes: int, windo
     height, width = image.shape[-2:]
     if max(height, width) <= window:
         return predictor(image).argmax(dim=1)
-    tiling = tiled(height, width, window, predictor)
+    check_test_window(window, predictor)
+    tiling = tile(height, width, window, DEFAULT_OVERLAP, stride_of(predictor.net))
     return torch.stack([_blended(each[None], predictor, tiling, num_classes) for each in image])
 
 
-def tiled(height: int, width: int, window: int, predictor: Predictor) -> Tiling:
-    """The windows of an image.
+def check_test_window(window: int, predictor: Predictor) -> None:
+    """Refuse windows that are too small for the network.
 
     Raises:
-        ConfigError: windows below the stride of the network.
+        ConfigError: they are below its stride.
     """
-    stride = stride_of(predictor.net)
-    return tile(height, width, window, DEFAULT_OVERLAP, stride, "test_window=")
+    check_windows(window, DEFAULT_OVERLAP, stride_of(predictor.net), "test_window=")
 
 
 def _blended(image: Tensor, predictor: Predictor, tiling: Tiling, num_classes: int) -> Tensor:

@@ -20,7 +20,7 @@ from network.files.writing import replacing
 from network.inference.predictor import Predictor
 from network.inference.trained_network import Trained
 from network.models.geometry import stride_of
-from network.scenes.blending import tile
+from network.scenes.blending import check_windows, tile
 from network.scenes.map_files import MapWriter, map_files
 from network.scenes.options import SceneOptions
 from network.scenes.prediction import predict_scene
@@ -53,9 +53,7 @@ def predict_files(
     low, high = options.value_range or (0, 1)
     if not low < high:
         raise ConfigError(f"--range {low:g} {high:g}: the lower value first, then the higher one")
-    tile(
-        1, 1, options.window, options.overlap, stride_of(trained.net)
-    )  # refuses what is out of range
+    check_windows(options.window, options.overlap, stride_of(trained.net))
     paths = list_inputs(inputs)
     for folder in map(Path, inputs):
         if folder.is_dir() and folder.resolve() == output.resolve():
@@ -77,7 +75,7 @@ def predict_files(
         try:
             with bounded_cache():
                 _predict_file(trained, predictor, path, output, options, record, title)
-        except Exception as error:
+        except Exception as error:  # whatever decoders raise of a file
             fault = _fault_of_file(path, error)
             if len(paths) == 1:
                 raise fault from error
@@ -144,7 +142,7 @@ def _predict_file(
 def _named(path: Path, regions: Iterator[tuple]) -> Iterator[tuple]:
     try:
         yield from regions
-    except Exception as error:
+    except Exception as error:  # the same, while the file is read
         raise _fault_of_file(path, error) from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +10,7 @@ from tqdm import tqdm
 
 from network.errors import MissingDataError
 from network.files.hashing import file_hash
+from network.files.json_files import read_record
 from network.files.writing import write_json
 
 _HASHES = ".hashes.json"
@@ -25,7 +25,7 @@ class Hashes:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / _HASHES
-        self.known: dict[str, list] = _read(self.path)
+        self.known: dict[str, list] = read_record(self.path)
 
     def of(self, paths: Iterable[Path]) -> dict[Path, str]:
         """Hashes by path.
@@ -60,11 +60,3 @@ def _hash(path: Path) -> str:
         return file_hash(path)
     except OSError as error:
         raise MissingDataError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _read(path: Path) -> dict[str, list]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

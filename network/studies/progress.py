@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from types import TracebackType
 
 from tqdm import tqdm
 
+from network.files.json_files import read_record
 from network.studies.state import Stage
 from network.studies.task import Task
 from network.training.loggers import METRICS
@@ -74,8 +74,8 @@ class Progress:
 
 def _epochs(task: Task) -> int:
     """Epochs in the log of a task's training."""
+    record = read_record(task.weights / RUN_RECORD)
     try:
-        record = json.loads((task.weights / RUN_RECORD).read_text(encoding="utf-8"))
         text = (Path(record["log"]) / METRICS).read_text(encoding="utf-8")
     except (OSError, ValueError, KeyError, TypeError):
         return 0

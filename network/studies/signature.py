@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -12,9 +10,9 @@ from typing import Any
 
 from network.datasets.layout import DatasetLayout, listed
 from network.experiment import Experiment
-from network.experiment.values import described
+from network.experiment.values import described, without_addresses
 from network.studies.hashes import Hashes
-from network.studies.sources import config_code, testing_code, training_code
+from network.studies.sources import config_code, digest, testing_code, training_code
 from network.studies.task import Task
 
 OF_TEST = ("test_window",)
@@ -127,13 +125,13 @@ def _weights(experiment: Experiment, hashes: Hashes) -> dict[str, dict[str, str]
 
 
 def _short(parts: Iterable[str]) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    return digest(parts)[:16]
 
 
 def _text(value: Any) -> str:
     """A value as text that is the same in every process."""
     text = value if isinstance(value, str) else described(value)
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
+    return without_addresses(text)
 
 
 def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> Iterable[str]:

@@ -36,7 +36,7 @@ def config_code(path: Path, settings: Container[str]) -> str:
         if isinstance(node, ast.Assign)
         and all(isinstance(t, ast.Name) and t.id in settings for t in node.targets)
     ]
-    return _digest([code_of(text, assigned)])
+    return digest([code_of(text, assigned)])
 
 
 def code_of(text: str, without: Iterable[ast.AST] = ()) -> str:
@@ -79,12 +79,13 @@ def _files(packages: Iterable[str]) -> list[Path]:
 
 def _hash(paths: Iterable[Path]) -> str:
     named = ((path.relative_to(_LIBRARY).as_posix(), path) for path in paths)
-    return _digest(
+    return digest(
         part
         for name, path in sorted(named)
         for part in (name, _code_in(path, path.stat().st_mtime_ns))
     )
 
 
-def _digest(parts: Iterable[str]) -> str:
+def digest(parts: Iterable[str]) -> str:
+    """SHA-256 of several texts."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -12,6 +11,7 @@ from network.errors import ConfigError
 from network.evaluation.output_folder import RESULTS
 from network.experiment.provenance import now
 from network.files.hashing import file_hash
+from network.files.json_files import read_record
 from network.files.writing import write_json
 from network.inference.checkpoint_files import BEST, LAST
 from network.studies.hashes import Hashes
@@ -67,7 +67,7 @@ def state_of(task: Task, hashes: Hashes, any_code: bool = False) -> State:
         before = Signature.stored(record.get(name))
         return ["its record is damaged"] if before is None else now.changes(before, any_code)
 
-    test, training = _read(_test_record(task)), _read(task.weights / RECORD)
+    test, training = read_record(_test_record(task)), read_record(task.weights / RECORD)
     of_training, of_test = changes(trained, test, "training"), changes(tested, test, "test")
     if test and not of_training and not of_test and _is_there(task, test):
         return state(Stage.DONE)
@@ -92,7 +92,7 @@ def begin_training(task: Task, state: State) -> None:
 
 def end_training(task: Task, seconds: float) -> None:
     """Note that a training has come to its end."""
-    record = _read(task.weights / RECORD)
+    record = read_record(task.weights / RECORD)
     finished = {"date": now(), "seconds of the last start": round(seconds)}
     write_json(task.weights / RECORD, record | {"finished": finished})
 
@@ -129,11 +129,3 @@ def _refuse_foreign(task: Task, record: dict[str, Any]) -> None:
             f"{task.weights} holds a run of the study {record.get('study')}, and this one is "
             f"{task.owner}; rename the file of one of them, or move that folder away"
         )
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -14,7 +14,7 @@ from network.datasets.datamodule import SegmentationDataModule
 from network.devices import AUTOCAST_DTYPES
 from network.errors import ConfigError, UserError
 from network.models.modes import evaluating
-from network.models.output import segment
+from network.models.output import gives_heatmaps, segment
 from network.processes import random_states, restore_random_state
 
 _ADVICE = {
@@ -24,7 +24,7 @@ _ADVICE = {
 }
 
 
-def gives_heatmaps(net: nn.Module, data: SegmentationDataModule) -> bool:
+def shows_heatmaps(net: nn.Module, data: SegmentationDataModule) -> bool:
     """Whether a network gives class heatmaps, by trying it on a training image.
 
     Args:
@@ -37,10 +37,10 @@ def gives_heatmaps(net: nn.Module, data: SegmentationDataModule) -> bool:
     """
     image = data.first_batch("train", 1)["image"]
     states = random_states(image.device)
-    with torch.no_grad(), evaluating(net), _named(net, None, image, "training"):
-        out = segment(net, image, data.layout.spec.num_classes)
+    with _named(net, None, image, "training"):
+        found = gives_heatmaps(net, image, data.layout.spec.num_classes)
     restore_random_state(states, image.device)
-    return len(out.heatmaps) > 0
+    return found
 
 
 class Rehearsal(NamedTuple):

@@ -36,7 +36,7 @@ from network.training.freezing import freeze
 from network.training.loggers import EpochLog, build_loggers
 from network.training.module import SegmentationModule
 from network.training.optimizer import parameter_groups
-from network.training.rehearsal import gives_heatmaps, rehearse
+from network.training.rehearsal import rehearse, shows_heatmaps
 from network.training.resuming import (
     check_groups,
     check_protocol,
@@ -98,7 +98,7 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
         load_weights(net, stored, checkpoint)
     elif identity.is_pretrained:
         notes += _other_normalisation(net, spec)
-    experiment = experiment.with_loss(lambda: gives_heatmaps(net, data))
+    experiment = experiment.with_loss(lambda: shows_heatmaps(net, data))
     freeze(net, experiment.freeze_backbone)
     groups = parameter_groups(net, experiment)
     step = stored.get("global_step", 0)

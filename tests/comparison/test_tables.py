@@ -11,7 +11,8 @@ import pytest
 from network.comparison.comparison import compare_methods
 from network.comparison.costs import Cost, Costs
 from network.comparison.latex import escaped
-from network.comparison.tables import table_text, write_tables
+from network.comparison.plain import plain_table
+from network.comparison.tables import write_tables
 from network.errors import ConfigError, DataError, OutputError
 from network.evaluation.image_scores import Variant
 from tests.comparison.folders import PLAIN, SPEC, counts, write_test
@@ -61,7 +62,7 @@ def test_numbers_are_the_same_in_every_form(rows, tmp_path):
     )
     assert interval in texts["table.md"]
     assert interval in texts["table.tex"]
-    assert interval in table_text(rows, "plain")
+    assert interval in plain_table(compare_methods(rows, "plain"))
     assert table["plain"]["OA std"] == table["plain"]["OA difference"] == ""
 
 

@@ -11,7 +11,7 @@ runs = {
     "without heatmap loss": run(BICOR, "loss.heatmap_weight=0.0"),
     "without Fisher loss": run(BICOR, "loss.fisher_weight=0.0"),
     "without auxiliary loss": run(BICOR, "loss.aux_weight=0.0"),
-    "0 layers": run(BICOR, "net.num_hbis=0", "loss.fisher_weight=0.0"),
+    "0 layers": run(BICOR, "net.num_hbis=0"),
     "1 layer": run(BICOR, "net.num_hbis=1", "loss.fisher_weight=[1.1]"),
     "3 layers": run(BICOR, "net.num_hbis=3", "loss.fisher_weight=[0.1,0.1,1.1]"),
     "4 layers": run(BICOR, "net.num_hbis=4", "loss.fisher_weight=[0.1,0.1,0.1,1.1]"),
