@@ -13,7 +13,7 @@ from network.evaluation.output_folder import REPORT
 from network.evaluation.read_results import read_results
 from network.files.staging import staged_outputs
 from network.report.contents import open_tested, report_contents
-from network.report.page import is_report, render_page
+from network.report.page import REPORT_PAGE
 
 
 @reports_faults
@@ -54,11 +54,11 @@ def main() -> None:
     if args.config and not args.scores_only:
         trained = open_tested(results, args.config, args.ckpt)
     contents = report_contents(args.results, results, trained, args.images, args.side)
-    page = render_page(contents).encode()
+    page = REPORT_PAGE.render(contents).encode()
     output = args.output or args.results / REPORT
     within = output.parent.resolve() == args.results.resolve()
     target = args.results if within else output
-    with staged_outputs(target, known=is_report, folder=output.parent) as aside:
+    with staged_outputs(target, known=REPORT_PAGE.is_one, folder=output.parent) as aside:
         (aside / output.name).write_bytes(page)
     print(f"{output} ({len(page) / 1e6:.1f} MB); {contents['previews']}")
 

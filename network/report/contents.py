@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from network.datasets.layout import listed, size_fault
@@ -22,10 +22,10 @@ from network.files.hashing import file_hash
 from network.files.images import read_indices
 from network.inference.inspection import Inspection, select
 from network.inference.trained_network import Trained
-from network.report.previews import choose, preview
+from network.pages.page import PAGE_LIMIT
+from network.pages.previews import css_color, fitting, heatmap_previews, mask_preview, preview
+from network.report.choosing import choose
 
-PAGE_LIMIT = 30_000_000
-"""Bytes that a page stays below."""
 ONLY_SCORES = (
     "Only scores: the page was made without looking into the network. With the config of the test, "
     "-c CONFIG, it shows images and heatmaps too."
@@ -71,13 +71,13 @@ def report_contents(
         "classes": [
             {
                 "name": name,
-                "color": _hex(color),
+                "color": css_color(color),
                 "scored": name in results["scored_classes"],
             }
             for name, color in results["palette"].items()
         ],
         "ignore_index": None if trained is None else trained.spec.ignore_index,
-        "ignore_color": _hex(trained.spec.ignore_color if trained else (0, 0, 0)),
+        "ignore_color": css_color(trained.spec.ignore_color if trained else (0, 0, 0)),
         "scores": [score | {"title": _variant(score).title} for score in results["scores"]],
         "protocol": _protocol(results),
         "notes": notes(results["splits"], results["dataset"], results["split"]),
@@ -101,7 +101,7 @@ def report_contents(
         "images_of": variant.title if variant else "",
         "previews": previews,
         "viewer": viewer,
-        "colormap": [_hex(color) for color in color_table()],
+        "colormap": [css_color(color) for color in color_table()],
     }
 
 
@@ -143,20 +143,25 @@ def _viewer(
     names = [scores[index].name for index in choose(scores, most)]
     dataset = select(trained.dataset(results["split"]), names)
     trained.experiment.check(trained.layout, dataset.samples)
-    kinds = {kind: key for key, kind in MASK_KINDS.items()}
-    viewer, left = [], PAGE_LIMIT - _RESERVE - 200 * len(scores)
     inspected = trained.inspect(dataset, longest=trained.experiment.test_window)
-    for found in tqdm(inspected, total=len(names), unit="image"):
-        truth = found.masks.get(kinds[variant.masks]) if variant else None
-        entry = preview(found, truth, _saved_mask(folder, found), side)
-        left -= len(json.dumps(entry))
-        if left < 0:
-            break
-        viewer.append(entry)
+    entries = (
+        preview(found.name, found.image, _truth(found, variant), side)
+        | {
+            "prediction": mask_preview(_saved_mask(folder, found), side),
+            "heatmaps": heatmap_previews(found.heatmaps, side),
+        }
+        for found in tqdm(inspected, total=len(names), unit="image")
+    )
+    viewer = fitting(entries, PAGE_LIMIT - _RESERVE - 200 * len(scores))
     return sorted(viewer, key=lambda entry: entry["name"])
 
 
-def _saved_mask(folder: Path, found: Inspection) -> Any:
+def _truth(found: Inspection, variant: Variant | None) -> np.ndarray | None:
+    kinds = {kind: key for key, kind in MASK_KINDS.items()}
+    return found.masks.get(kinds[variant.masks]) if variant else None
+
+
+def _saved_mask(folder: Path, found: Inspection) -> np.ndarray:
     path = folder / MASKS / f"{found.name}.png"
     mask = read_indices(path)
     if mask.shape != found.image.shape[:2]:
@@ -166,10 +171,6 @@ def _saved_mask(folder: Path, found: Inspection) -> Any:
 
 def _variant(score: dict[str, Any]) -> Variant:
     return Variant(*(score[key] for key in Variant._fields))
-
-
-def _hex(color: Sequence[int]) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*color)
 
 
 def _described(viewer: Sequence[dict[str, Any]], images: int, side: int, window: int) -> str:

@@ -1,42 +1,20 @@
-const contents = JSON.parse(document.getElementById("contents").textContent);
-const { classes, scores, images, viewer } = contents;
-
-const SOURCES = {
-  image: { label: "Image", in: () => true },
-  truth: { label: "Truth", in: (entry) => entry.truth },
-  prediction: { label: "Prediction", in: (entry) => entry.prediction },
-  errors: { label: "Errors", in: (entry) => entry.truth && entry.prediction },
-  heatmap: { label: "Heatmap", in: (entry) => entry.heatmaps.length },
-};
-const ERRORS = [
-  { name: "right", color: "#ffffff", alpha: 110 },
-  { name: "wrong", color: "#e6003c", alpha: 255 },
-  { name: "not counted", color: "#8c8c8c", alpha: 255 },
-];
-const SYSTEM = matchMedia("(prefers-color-scheme: dark)");
-const SIDES = ["left", "right"];
-const LAYERS = Math.max(0, ...viewer.map(({ heatmaps }) => heatmaps.length));
-if (!LAYERS) delete SOURCES.heatmap;
+const { scores, images } = contents;
 const ROWS = 150;
-const STEP = 1.5;
-const CLOSEST = 40;
-const SMOOTH_BELOW = 2;
-const WHOLE = { zoom: 1, x: 0.5, y: 0.5 };
 
 const state = {
   variant: 0, mode: "percent", sort: scores.length ? 2 : 0, falling: false, filter: "",
-  image: 0, class: 0, layer: 0, opacity: 0.6, left: "prediction", right: LAYERS ? "heatmap" : "truth",
-  view: WHOLE, pointer: null,
+  ...VIEWED, class: 0, layer: 0, left: "prediction", right: LAYERS ? "heatmap" : "truth",
 };
+const controlled = [renderControls, renderHeatmapControls];
 const dependents = {
   variant: [renderHeadline, renderClasses, renderMatrix],
   mode: [renderMatrix],
   sort: [renderImages],
   falling: [renderImages],
   filter: [renderImages],
-  image: [renderControls, markOpenRow, load],
-  class: [renderControls, load],
-  layer: [renderControls, load],
+  image: [...controlled, markOpenRow, load],
+  class: [...controlled, load],
+  layer: [...controlled, load],
   opacity: [renderControls, drawPanes],
   left: [renderControls, renderLegends, drawPanes],
   right: [renderControls, renderLegends, drawPanes],
@@ -44,44 +22,8 @@ const dependents = {
   pointer: [renderReadout],
 };
 
-function update(change) {
-  Object.assign(state, change);
-  new Set(Object.keys(change).flatMap((key) => dependents[key])).forEach((render) => render());
-}
-
-// Elements, texts and numbers
-
-const $ = (id) => document.getElementById(id);
-
-function make(tag, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-}
-
-function styled(element, name, value) {
-  element.style.setProperty(name, value);
-  return element;
-}
-
-const swatch = (color) => styled(make("span", { className: "swatch" }), "background", color);
 const meter = (share) => styled(make("span", { className: "meter" }), "--share", share ?? 0);
-const named = ({ name, color }) => make("span", {}, swatch(color), name);
-const rowOf = (...cells) => make("tr", {}, ...cells);
-const head = (...children) => make("th", { scope: "row" }, ...children);
-const number = (text, extra = "") => make("td", { className: `number ${extra}` }, text);
-
-const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
-const short = (count) => compact.format(count).replace("K", "k").replace(/(?=[a-z])/i, "\u00a0");
-const exact = (count) => count?.toLocaleString("en") ?? "-";
-const percent = (share, digits = 2) => (share == null ? "-" : (100 * share).toFixed(digits));
-const sum = (values) => values.reduce((total, value) => total + value, 0);
 const ratio = (part, whole) => (whole ? part / whole : null);
-const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-
-function fillSelect(id, labels) {
-  $(id).append(...labels.map((label, value) => new Option(label, value)));
-}
 
 // Head and scores
 
@@ -95,10 +37,7 @@ function renderFacts() {
   }
   $("notes").append(...contents.notes.map((note) => make("li", {}, note)));
   $("notes").hidden = !contents.notes.length;
-  for (const id of ["protocol", "settings", "versions"]) {
-    const rows = contents[id].map(([label, text]) => rowOf(head(label), make("td", {}, text)));
-    $(id).tBodies[0].append(...rows);
-  }
+  for (const id of ["protocol", "settings", "versions"]) fillPairs(id, contents[id]);
   $("scores").hidden = $("scored").hidden = !scores.length;
   $("unscored").hidden = scores.length > 0;
   $("scores").classList.toggle("stacked", classes.length > 10);
@@ -174,7 +113,6 @@ function renderMatrix() {
 
 // Images
 
-const collator = new Intl.Collator("en", { numeric: true });
 const scoreColumns = [
   { label: "Pixels", of: ({ pixels }) => pixels, text: exact },
   { label: "mIoU", of: ({ mIoU }) => mIoU },
@@ -184,23 +122,14 @@ const scoreColumns = [
 const columns = [{ label: "Name", of: ({ name }) => name }, ...(scores.length ? scoreColumns : [])];
 let listed = [];
 
-function compare(a, b) {
-  if (a == null || b == null) return (a == null) - (b == null);
-  const order = typeof a === "string" ? collator.compare(a, b) : a - b;
-  return state.falling ? -order : order;
-}
-
 function renderImages() {
   const { of } = columns[state.sort];
   const wanted = state.filter.toLowerCase();
   listed = images
     .filter(({ name }) => name.toLowerCase().includes(wanted))
-    .sort((a, b) => compare(of(a), of(b)) || collator.compare(a.name, b.name));
+    .sort((a, b) => compare(of(a), of(b), state.falling) || collator.compare(a.name, b.name));
   $("found").textContent = `${wanted ? `${listed.length} of ` : ""}${images.length} images`;
-  [...$("images").tHead.rows[0].cells].forEach((cell, index) => {
-    if (index === state.sort) cell.ariaSort = state.falling ? "descending" : "ascending";
-    else cell.removeAttribute("aria-sort");
-  });
+  markSorted($("images").tHead.rows[0], state.sort, state.falling);
   $("images").tBodies[0].replaceChildren();
   $("images-scroll").scrollTop = 0;
   addRows();
@@ -237,13 +166,7 @@ function markOpenRow() {
 function renderImageHead() {
   const sortBy = (sort) =>
     update(sort === state.sort ? { falling: !state.falling } : { sort, falling: false });
-  const cells = columns.map(({ label, color }, index) => {
-    const mark = color ? [swatch(color)] : [];
-    const onclick = () => sortBy(index);
-    const button = make("button", { type: "button", onclick }, ...mark, label);
-    return make("th", { scope: "col", className: index ? "number" : "" }, button);
-  });
-  $("images").tHead.append(rowOf(...cells));
+  $("images").tHead.append(sortingHead(columns, sortBy));
   if (scores.length) $("images-of").textContent = `IoU and OA in percent, ${contents.images_of}.`;
 }
 
@@ -259,3 +182,19 @@ function renderExtremes() {
   $("best").append(...ranked.reverse().slice(0, many).map(item));
   $("extremes").hidden = !many;
 }
+
+// Start
+
+renderFacts();
+if (scores.length) update({ variant: 0 });
+renderImageHead();
+renderExtremes();
+renderImages();
+prepareHeatmaps();
+startViewer();
+$("variant").onchange = ({ target }) => update({ variant: Number(target.value) });
+$("matrix-mode").onchange = ({ target }) => update({ mode: target.value });
+$("filter").oninput = ({ target }) => update({ filter: target.value });
+$("images-scroll").onscroll = ({ target }) => {
+  if (target.scrollTop + 2 * target.clientHeight > target.scrollHeight) addRows();
+};

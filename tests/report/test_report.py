@@ -13,7 +13,7 @@ import torch
 
 from network.evaluation.image_scores import ImageScore
 from network.report import contents as report
-from network.report.previews import choose
+from network.report.choosing import choose
 from tests.conftest import refused, run_here
 
 CONFIG = ("-c", "bicor.py")

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from network.report.page import render_page
+from network.report.page import REPORT_PAGE
 
 MISSING = "the page needs a browser to be tested; get playwright and Chromium by: make browser"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -136,7 +136,7 @@ def visit(browser, tmp_path):
     path = tmp_path / "report.html"
 
     def visit(contents=CONTENTS, hash="", width=1280, height=900, **options):
-        path.write_text(render_page(contents), encoding="utf-8")
+        path.write_text(REPORT_PAGE.render(contents), encoding="utf-8")
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         context.set_default_timeout(10_000)
@@ -204,12 +204,12 @@ def names(page):
 
 
 def test_contents_stay_text():
-    page = render_page(CONTENTS)
+    page = REPORT_PAGE.render(CONTENTS)
     stored = re.search(r'<script type="application/json" id="contents">([^<]*)</script>', page)
     assert json.loads(stored[1]) == CONTENTS
     assert "://" not in page
     with pytest.raises(ValueError):
-        render_page(changed(title=float("nan")))
+        REPORT_PAGE.render(changed(title=float("nan")))
 
 
 def test_names_are_shown_literally(visit):

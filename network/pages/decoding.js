@@ -1,24 +1,25 @@
-// Decoding, of one image at a time
+// Decoding, of one image at a time: a page's decodeTile(entry) gives what its sources show
 
+const { classes, viewer } = contents;
+const ERRORS = [
+  { name: "right", color: "#ffffff", alpha: 110 },
+  { name: "wrong", color: "#e6003c", alpha: 255 },
+  { name: "not counted", color: "#8c8c8c", alpha: 255 },
+];
 const MASK = table(classes.map(({ color }) => packed(color)));
 if (contents.ignore_index != null) MASK[contents.ignore_index] = packed(contents.ignore_color);
 const WRONG = table(ERRORS.map(({ color, alpha }) => packed(color, alpha)));
-const HEAT = table(contents.colormap.map((color) => packed(color)));
 let tile = null;
 let ticket = 0;
 
 async function load() {
   const mine = ++ticket;
   const entry = viewer[state.image];
-  const key = `${state.layer}/${state.class}`;
   $("viewer").ariaBusy = "true";
   try {
-    const next = tile?.entry === entry ? tile : await decodeTile(entry);
-    const uri = entry.heatmaps[state.layer]?.[state.class];
-    if (uri && !next.heatmaps.has(key)) next.heatmaps.set(key, await decodeGray(uri, HEAT));
+    const next = await decodeTile(entry);
     if (mine !== ticket) return;
     tile = next;
-    tile.heatmap = next.heatmaps.get(key);
   } catch (error) {
     if (mine !== ticket) return;
     tile = null;
@@ -29,16 +30,6 @@ async function load() {
   fitStages();
   renderLegends();
   drawPanes();
-}
-
-async function decodeTile(entry) {
-  const [image, truth, prediction] = await Promise.all([
-    decode(entry.image),
-    entry.truth && decodeGray(entry.truth, MASK),
-    entry.prediction && decodeGray(entry.prediction, MASK),
-  ]);
-  const errors = truth && prediction && painted(errorsOf(truth, prediction), WRONG);
-  return { entry, image, truth, prediction, errors, heatmaps: new Map() };
 }
 
 async function decode(uri) {
