@@ -34,7 +34,7 @@ class Tested:
         seed: of the training.
         checkpoint: SHA-256 of it.
         circumstances: what may differ and is said: precision, device, commit, versions.
-        settings: of the run.
+        settings: of the training where the test knows them, else of the test.
         counted: the confusion matrices.
     """
 
@@ -81,7 +81,7 @@ def open_test(folder: Path, wanted: Mapping[str, str] | None = None) -> Tested:
             int(results["seed"]),
             str(results["checkpoint"]["sha256"]),
             _circumstances(results),
-            {str(name): str(value) for name, value in results["settings"].items()},
+            _settings(results),
             counted,
         )
     except UserError:
@@ -135,6 +135,11 @@ def _windows(results: dict[str, Any], variant: Variant) -> str:
         window = results["scenes"]
         return f"whole tiles in windows of {window['window']} that overlap by {window['overlap']:g}"
     return windows_text(results["windows"]) if results["windows"] else ""
+
+
+def _settings(results: dict[str, Any]) -> dict[str, str]:
+    settings = {**results["settings"], **results.get("training", {})}
+    return {str(name): str(value) for name, value in settings.items()}
 
 
 def _number(value: Any) -> int | None:
