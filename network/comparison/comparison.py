@@ -23,6 +23,7 @@ class Method:
     Attributes:
         name: of the method.
         tests: one for each seed.
+        runs: scores of every seed, [seeds, K].
         mean, deviation: over the seeds; NaN where there is none.
         difference: to the reference; None of the reference itself, and without one.
         best: whether the mean is the highest.
@@ -31,6 +32,7 @@ class Method:
 
     name: str
     tests: tuple[Tested, ...]
+    runs: np.ndarray
     mean: np.ndarray
     deviation: np.ndarray
     difference: Interval | None
@@ -135,7 +137,8 @@ def _judged(
         if reference not in (None, name):
             difference = compare(estimates[name], estimates[reference])
         as_good = ~is_best & ~np.isnan(mean) & ~behind[leader, columns]
+        runs, deviation = estimates[name].runs, estimates[name].deviation
         methods.append(
-            Method(name, tests[name], mean, estimates[name].deviation, difference, is_best, as_good)
+            Method(name, tests[name], runs, mean, deviation, difference, is_best, as_good)
         )
     return tuple(methods)

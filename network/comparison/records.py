@@ -25,7 +25,7 @@ def csv_table(found: Comparison, costs: Costs) -> str:
     for method in found.methods:
         cells: list[Any] = [method.name, " ".join(map(str, method.seeds))]
         for column in range(len(found.columns)):
-            values = _values(method, column)
+            values = values_of(method, column)
             cells += ["" if values[of] is None else f"{values[of]:.6f}" for of in _OF_SCORE]
             cells.append(
                 "best" if values["best"] else "as good" if values["as_good_as_best"] else ""
@@ -54,7 +54,7 @@ def record(found: Comparison, costs: Costs) -> dict[str, Any]:
             {
                 "name": method.name,
                 "scores": {
-                    name: _values(method, column) for column, name in enumerate(found.columns)
+                    name: values_of(method, column) for column, name in enumerate(found.columns)
                 },
                 "tests": [
                     {
@@ -73,7 +73,8 @@ def record(found: Comparison, costs: Costs) -> dict[str, Any]:
     }
 
 
-def _values(method: Method, column: int) -> dict[str, Any]:
+def values_of(method: Method, column: int) -> dict[str, Any]:
+    """Scores of a method in one column, None where there is none."""
     found = method.difference
     interval = [None] * 3 if found is None else [float(each[column]) for each in found]
     numbers = [float(method.mean[column]), float(method.deviation[column]), *interval]

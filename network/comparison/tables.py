@@ -9,11 +9,13 @@ from network.comparison.comparison import Comparison, compare_methods
 from network.comparison.costs import NO_COSTS, Costs
 from network.comparison.latex import latex_table
 from network.comparison.markdown import markdown_table
+from network.comparison.page_contents import STUDY_PAGE, Viewed, page_contents
 from network.comparison.records import csv_table, record
 from network.files.staging import staged_outputs
 from network.files.writing import write_json
 
 TABLE = "table"
+STUDY = "study.html"
 
 
 def write_tables(
@@ -22,8 +24,11 @@ def write_tables(
     reference: str | None = None,
     wanted: Mapping[str, str] | None = None,
     costs: Costs = NO_COSTS,
+    viewed: Viewed | None = None,
 ) -> Comparison:
-    """Compare tests and write ``table.md``, ``.tex``, ``.csv`` and ``.json``, all or none.
+    """Compare tests and write ``table.md``, ``.tex``, ``.csv``, ``.json`` and ``study.html``.
+
+    All of them are written, or none.
 
     Args:
         rows: folders of tests by method, one for each seed.
@@ -31,6 +36,7 @@ def write_tables(
         reference: method that the others are compared with.
         wanted: which scores of the tests, see ``network.comparison.comparison.compare_methods``.
         costs: for columns of their own.
+        viewed: images that the page shows with the masks of all methods.
 
     Returns:
         what was compared, for ``plain_table``.
@@ -40,13 +46,17 @@ def write_tables(
     """
     found = compare_methods(rows, reference, wanted)
     with staged_outputs(output) as aside:
-        save_tables(found, aside, costs)
+        save_tables(found, aside, costs, viewed)
     return found
 
 
-def save_tables(found: Comparison, folder: Path, costs: Costs = NO_COSTS) -> None:
-    """Write the four files into a folder."""
+def save_tables(
+    found: Comparison, folder: Path, costs: Costs = NO_COSTS, viewed: Viewed | None = None
+) -> None:
+    """Write the five files into a folder."""
     texts = {".md": markdown_table, ".tex": latex_table, ".csv": csv_table}
     for suffix, made in texts.items():
         (folder / f"{TABLE}{suffix}").write_text(made(found, costs), encoding="utf-8", newline="")
     write_json(folder / f"{TABLE}.json", record(found, costs))
+    page = STUDY_PAGE.render(page_contents(found, costs, viewed))
+    (folder / STUDY).write_text(page, encoding="utf-8")

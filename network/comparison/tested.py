@@ -10,6 +10,7 @@ from typing import Any
 from network.errors import ConfigError, DataError, UserError
 from network.evaluation.confusions import CONFUSIONS, Confusions, read_confusions
 from network.evaluation.image_scores import Variant
+from network.evaluation.mask_writer import MASKS
 from network.evaluation.output_folder import RESULTS, SCENES
 from network.evaluation.read_results import read_results
 from network.evaluation.results import passes_text, windows_text
@@ -35,6 +36,8 @@ class Tested:
         checkpoint: SHA-256 of it.
         circumstances: what may differ and is said: precision, device, commit, versions.
         settings: of the training where the test knows them, else of the test.
+        saved_tta: augmentation of the masks that were saved.
+        of_dataset: settings of the dataset that were changed on the command line.
         counted: the confusion matrices.
     """
 
@@ -47,7 +50,23 @@ class Tested:
     checkpoint: str
     circumstances: dict[str, str]
     settings: dict[str, str]
+    saved_tta: str
+    of_dataset: tuple[str, ...]
     counted: Confusions
+
+    def mask_path(self, name: str) -> Path:
+        """The mask that was saved of an image.
+
+        Raises:
+            ConfigError: the scores are of an augmentation whose masks were not saved.
+        """
+        if self.variant.tta != self.saved_tta:
+            raise ConfigError(
+                f"{self.folder} has the masks of TTA {self.saved_tta}, and the scores are of TTA "
+                f"{self.variant.tta}: choose scores with -t {self.saved_tta}, or test again"
+            )
+        folder = self.folder / SCENES if self.variant.unit == SCENES else self.folder
+        return folder / MASKS / f"{name}.png"
 
 
 def open_test(folder: Path, wanted: Mapping[str, str] | None = None) -> Tested:
@@ -82,6 +101,8 @@ def open_test(folder: Path, wanted: Mapping[str, str] | None = None) -> Tested:
             str(results["checkpoint"]["sha256"]),
             _circumstances(results),
             _settings(results),
+            next(iter(results["tta"])),
+            tuple(text for text in map(str, results["overrides"]) if text.startswith("dataset")),
             counted,
         )
     except UserError:

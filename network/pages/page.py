@@ -11,7 +11,7 @@ PAGE_LIMIT = 30_000_000
 """Bytes that a page stays below."""
 _SHARED = Path(__file__).parent
 _STYLES = ("base.css", "viewer.css", "page.css", "print.css")
-_BEFORE, _AFTER = ("elements.js", "decoding.js", "panes.js", "moving.js"), ("viewer.js", "page.js")
+_SCRIPTS = ("elements.js", "decoding.js", "panes.js", "moving.js")
 _PART = re.compile(r"\{\{(\w+\.html)\}\}\n?")
 _PLACE = re.compile(r"\{\{(kind|style|script|contents)\}\}")
 
@@ -21,12 +21,13 @@ class Page(NamedTuple):
 
     Attributes:
         kind: what it is, the title of an empty one.
-        folder: of ``page.html`` and the parts that it names, ``page.css``, and of ``viewer.js`` and
-            ``page.js``, which run in this order after the scripts that all pages share.
+        folder: of ``page.html`` and the parts that it names, of ``page.css`` and the scripts.
+        scripts: in the order in which they run, after those that all pages share.
     """
 
     kind: str
     folder: Path
+    scripts: tuple[str, ...] = ("viewer.js", "page.js")
 
     def render(self, contents: dict[str, Any]) -> str:
         """HTML that refers to nothing outside itself.
@@ -37,7 +38,8 @@ class Page(NamedTuple):
         Raises:
             ValueError: a number is NaN or infinite, which JSON does not know.
         """
-        scripts = [_SHARED / name for name in _BEFORE] + [self.folder / name for name in _AFTER]
+        scripts = [_SHARED / name for name in _SCRIPTS]
+        scripts += [self.folder / name for name in self.scripts]
         parts = {
             "kind": self.kind,
             "style": "\n".join(map(_read, map(self._file, _STYLES))),
