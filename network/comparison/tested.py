@@ -18,6 +18,7 @@ from network.evaluation.results import passes_text, windows_text
 RULE = "rule of the splits"
 TRAINED_ON = "number of these images trained on"
 CHOSEN_ON = "number of these images that chose the checkpoint"
+WINDOWS = "windows"
 MAY_BE_UNKNOWN = (RULE, TRAINED_ON, CHOSEN_ON)
 """What tests of converted checkpoints cannot say."""
 
@@ -27,7 +28,7 @@ class Tested:
     """A test with what was counted in every image.
 
     Attributes:
-        folder: that it wrote to.
+        folder: that it wrote to; of folds, that of the first.
         variant: what was counted with.
         classes: names in the order of their indices.
         scored: indices of those in the means.
@@ -39,6 +40,7 @@ class Tested:
         saved_tta: augmentation of the masks that were saved.
         of_dataset: settings of the dataset that were changed on the command line.
         counted: the confusion matrices.
+        folds: the tests whose images these are together, if there are several.
     """
 
     folder: Path
@@ -53,6 +55,12 @@ class Tested:
     saved_tta: str
     of_dataset: tuple[str, ...]
     counted: Confusions
+    folds: tuple[Tested, ...] = ()
+
+    def folder_of(self, image: str) -> Path:
+        """Folder of the test that predicted an image."""
+        parts = (fold for fold in self.folds if image in fold.counted.names)
+        return next(parts, self).folder
 
     def mask_path(self, name: str) -> Path:
         """The mask that was saved of an image.
@@ -144,7 +152,7 @@ def _protocol(results: dict[str, Any], variant: Variant) -> dict[str, str | int 
         **dict(zip(("masks", "augmentation", "predicted in"), variant, strict=True)),
         "passes": passes_text(results["tta"][variant.tta]),
         "patches": "; ".join(cut),
-        "windows": _windows(results, variant),
+        WINDOWS: _windows(results, variant),
         RULE: splits["rule"] and str(splits["rule"]),
         TRAINED_ON: _number(splits["images_of_training"]),
         CHOSEN_ON: _number(splits["images_of_validation"]),
