@@ -8,9 +8,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from network.cli import ScriptParser, reports_faults
+from network.comparison.comparison import compare_methods
+from network.comparison.cost_files import read_costs
+from network.comparison.costs import NO_COSTS
 from network.comparison.grouping import group_folders
+from network.comparison.page_contents import Viewed
 from network.comparison.plain import plain_table
-from network.comparison.tables import TABLE, write_tables
+from network.comparison.tables import STUDY, TABLE, write_comparison
 from network.datasets.catalog import TTA_NAMES
 
 
@@ -32,12 +36,35 @@ def main() -> None:
     parser.add_argument("--masks", choices=("eroded", "full"), help="masks of the scores")
     parser.add_argument("-t", "--tta", choices=TTA_NAMES, help="augmentation of the scores")
     parser.add_argument("--scenes", action="store_true", help="scores of the publisher's tiles")
+    parser.add_argument(
+        "--costs", type=Path, metavar="FILE", help="JSON file of tools/complexity.py, for columns"
+    )
+    parser.add_argument(
+        "-c",
+        "--config",
+        help="config of one of the tests, for a viewer of their images in the page; it is "
+        "executed, so one you trust",
+    )
+    parser.add_argument(
+        "--images", type=int, default=40, needs="--config", help="in the viewer (default: 40)"
+    )
+    parser.add_argument(
+        "--side",
+        type=int,
+        default=512,
+        needs="--config",
+        help="longest side of their previews (default: 512)",
+    )
     args = parser.parse_args()
     wanted = {"masks": args.masks, "tta": args.tta, "unit": "scenes" if args.scenes else None}
     wanted = {field: value for field, value in wanted.items() if value}
     rows = group_folders(args.results, wanted)
-    print(plain_table(write_tables(rows, args.output, args.reference, wanted)))
-    print(f"{TABLE}.md, .tex, .csv and .json in {args.output}")
+    found = compare_methods(rows, args.reference, wanted)
+    costs = read_costs(args.costs, found) if args.costs else NO_COSTS
+    viewed = Viewed(args.config, args.images, args.side) if args.config else None
+    write_comparison(found, args.output, costs, viewed)
+    print(plain_table(found))
+    print(f"{TABLE}.md, .tex, .csv and .json, and {STUDY} in {args.output}")
 
 
 if __name__ == "__main__":

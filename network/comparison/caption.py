@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from network.comparison.comparison import Comparison
-from network.comparison.costs import Costs
+from network.comparison.costs import Costs, cost_columns
 from network.comparison.intervals import CONFIDENCE, METHOD, RESAMPLES, SOURCES
 from network.comparison.tested import CHOSEN_ON, TRAINED_ON
 from network.datasets.layout import listed
@@ -20,8 +20,9 @@ def caption(found: Comparison, costs: Costs) -> list[str]:
     if len(found.methods) > 1:
         sentences += [_marks(found), *_intervals(found)]
     sentences += _trained_on(found)
-    if costs.methods and costs.conditions:
+    if cost_columns(costs) and costs.conditions:
         sentences.append(f"Costs: {costs.conditions}")
+    sentences += costs.notes
     sentences.append(_circumstances(found))
     return [f"{sentence}." for sentence in sentences]
 
@@ -72,7 +73,9 @@ def _seeds(found: Comparison) -> str:
 
 def _folds(found: Comparison) -> list[str]:
     folds = len(found.first.folds)
-    return [f"{folds} trainings for every seed, each scored on the images of its fold"] * (folds > 0)
+    return [f"{folds} trainings for every seed, each scored on the images of its fold"] * (
+        folds > 0
+    )
 
 
 def _marks(found: Comparison) -> str:

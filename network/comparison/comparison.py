@@ -102,6 +102,7 @@ def compare_methods(
     }
     tests = {name: join_folds(found) for name, found in tests.items()}
     check_agreement(tests)
+    first = next(iter(tests.values()))[0]
     tiles, place = np.unique(first.counted.tiles, return_inverse=True)
     times = draw_images(len(tiles))
     estimates = {

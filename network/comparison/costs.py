@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -29,13 +29,20 @@ class Costs(NamedTuple):
     Attributes:
         methods: their costs by name.
         conditions: size of the images, batch, device, precision, in words.
+        notes: sentences on what was not counted, and why.
     """
 
     methods: Mapping[str, Cost] = {}
     conditions: str = ""
+    notes: tuple[str, ...] = ()
 
 
 NO_COSTS = Costs()
+
+
+def not_counted(method: str, operations: Sequence[str]) -> str:
+    """The note on a method of which only a part was counted, and so none is given."""
+    return f"Operations of {method} are not given, as not counted are {', '.join(operations)}"
 
 
 class CostColumn(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -57,18 +58,13 @@ def _joined(folds: list[Tested]) -> Tested:
         what: " and ".join(dict.fromkeys(fold.circumstances.get(what, "unknown") for fold in folds))
         for what in first.circumstances
     }
-    return Tested(
-        first.folder,
-        first.variant,
-        first.classes,
-        first.scored,
-        protocol,
-        first.seed,
-        " ".join(sorted(fold.checkpoint for fold in folds)),
-        circumstances,
-        first.settings,
-        _all_images(fold.counted for fold in folds),
-        tuple(folds),
+    return replace(
+        first,
+        protocol=protocol,
+        checkpoint=" ".join(sorted(fold.checkpoint for fold in folds)),
+        circumstances=circumstances,
+        counted=_all_images(fold.counted for fold in folds),
+        folds=tuple(folds),
     )
 
 

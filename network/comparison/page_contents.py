@@ -74,9 +74,10 @@ def page_contents(found: Comparison, costs: Costs, viewed: Viewed | None = None)
         "methods": [_method(method, found, costs) for method in found.methods],
         "caption": caption(found, costs),
         "tests": [
-            [method.name, str(test.seed), *_test(test)]
+            [method.name, str(test.seed), *_test(part)]
             for method in found.methods
             for test in method.tests
+            for part in test.folds or (test,)
         ],
         "settings": _settings(found),
         "classes": [] if spec is None else _classes(spec),

@@ -52,16 +52,18 @@ class Pictures:
 
     def __init__(self, found: Comparison, config: str | Path) -> None:
         first = found.first
-        layout = Experiment.load(config, first.of_dataset).build_dataset()
         self._tests = {method.name: method.tests[0] for method in found.methods}
-        self.spec: DatasetSpec = layout.spec
-        if (self.spec.name, self.spec.classes) != (first.protocol["dataset"], first.classes):
-            raise ConfigError(
-                f"{config} is of {self.spec.name} with {', '.join(self.spec.classes)}, and the "
-                f"tests are of {first.protocol['dataset']} with {', '.join(first.classes)}"
-            )
-        self._layout, self._samples = _samples(layout, first)
-        lacking = [name for name in first.counted.names if name not in self._samples]
+        self._sources: dict[str, tuple[DatasetLayout, Sample]] = {}
+        for part in first.folds or (first,):
+            layout = Experiment.load(config, part.of_dataset).build_dataset()
+            self.spec: DatasetSpec = layout.spec
+            if (self.spec.name, self.spec.classes) != (first.protocol["dataset"], first.classes):
+                raise ConfigError(
+                    f"{config} is of {self.spec.name} with {', '.join(self.spec.classes)}, and the "
+                    f"tests are of {first.protocol['dataset']} with {', '.join(first.classes)}"
+                )
+            self._sources |= _sources(layout, part)
+        lacking = [name for name in first.counted.names if name not in self._sources]
         if lacking:
             raise ConfigError(
                 f"{config} has no image {listed(lacking)} in the {first.protocol['split']} split; "
@@ -78,11 +80,11 @@ class Pictures:
             DataError: a file that cannot be read, or that is not what was tested.
         """
         for name in names:
-            sample = self._samples[name]
+            layout, sample = self._sources[name]
             path = getattr(sample, self._truth)
             if path is None:
                 raise DataError(f"{sample.image} has no {self._truth} any more: test again")
-            truth = self._layout.read_mask(path)
+            truth = layout.read_mask(path)
             predictions = {
                 method: self._prediction(test, name, truth) for method, test in self._tests.items()
             }
@@ -110,9 +112,9 @@ class Pictures:
         return mask
 
 
-def _samples(layout: DatasetLayout, first: Tested) -> tuple[DatasetLayout, dict[str, Sample]]:
-    """What reads the masks, and the samples by their names."""
-    if first.variant.unit == SCENES:
-        return layout.raw() or layout, {sample.name: sample for sample in layout.scenes()}
-    samples = layout.samples(str(first.protocol["split"]))
-    return layout, {sample.name: sample for sample in samples}
+def _sources(layout: DatasetLayout, test: Tested) -> dict[str, tuple[DatasetLayout, Sample]]:
+    """The images of a test by their names, each with what reads its masks."""
+    if test.variant.unit == SCENES:
+        return {sample.name: (layout.raw() or layout, sample) for sample in layout.scenes()}
+    samples = layout.samples(str(test.protocol["split"]))
+    return {sample.name: (layout, sample) for sample in samples}

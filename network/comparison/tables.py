@@ -45,9 +45,16 @@ def write_tables(
         UserError: tests that do not compare, or files that no run wrote in the way.
     """
     found = compare_methods(rows, reference, wanted)
+    write_comparison(found, output, costs, viewed)
+    return found
+
+
+def write_comparison(
+    found: Comparison, output: Path, costs: Costs = NO_COSTS, viewed: Viewed | None = None
+) -> None:
+    """``write_tables`` of tests that were compared already."""
     with staged_outputs(output) as aside:
         save_tables(found, aside, costs, viewed)
-    return found
 
 
 def save_tables(

@@ -57,24 +57,24 @@ class Tested:
     counted: Confusions
     folds: tuple[Tested, ...] = ()
 
-    def folder_of(self, image: str) -> Path:
-        """Folder of the test that predicted an image."""
-        parts = (fold for fold in self.folds if image in fold.counted.names)
-        return next(parts, self).folder
+    def part_of(self, image: str) -> Tested:
+        """The test that predicted an image: a fold, or itself."""
+        return next((fold for fold in self.folds if image in fold.counted.names), self)
 
-    def mask_path(self, name: str) -> Path:
+    def mask_path(self, image: str) -> Path:
         """The mask that was saved of an image.
 
         Raises:
             ConfigError: the scores are of an augmentation whose masks were not saved.
         """
-        if self.variant.tta != self.saved_tta:
+        part = self.part_of(image)
+        if part.variant.tta != part.saved_tta:
             raise ConfigError(
-                f"{self.folder} has the masks of TTA {self.saved_tta}, and the scores are of TTA "
-                f"{self.variant.tta}: choose scores with -t {self.saved_tta}, or test again"
+                f"{part.folder} has the masks of TTA {part.saved_tta}, and the scores are of TTA "
+                f"{part.variant.tta}: choose scores with -t {part.saved_tta}, or test again"
             )
-        folder = self.folder / SCENES if self.variant.unit == SCENES else self.folder
-        return folder / MASKS / f"{name}.png"
+        folder = part.folder / SCENES if part.variant.unit == SCENES else part.folder
+        return folder / MASKS / f"{image}.png"
 
 
 def open_test(folder: Path, wanted: Mapping[str, str] | None = None) -> Tested:

@@ -59,6 +59,13 @@ class Timing(NamedTuple):
     training: Speed
 
 
+class Counts(NamedTuple):
+    """What needs no clock: parameters, and operations for one image."""
+
+    parameters: Parameters
+    inference: Operations
+
+
 @dataclass(frozen=True)
 class Cost:
     """What a network costs.
@@ -86,6 +93,19 @@ class Cost:
     timing: Timing | None
 
 
+def count(experiment: Experiment, size: int = 512) -> Counts:
+    """Count what inference with the network of a config costs.
+
+    Args:
+        experiment: the config.
+        size: height and width of the image in pixels.
+
+    Raises:
+        ConfigError: the network fails, or does not take images of that size.
+    """
+    return _inference(Subject(experiment, size, 1))
+
+
 def cost_of(experiment: Experiment, size: int = 512, batch: int = 2, timed: bool = True) -> Cost:
     """Count, and measure on this machine, what the network of a config costs.
 
@@ -99,13 +119,11 @@ def cost_of(experiment: Experiment, size: int = 512, batch: int = 2, timed: bool
         ConfigError: the network fails, or does not take images of that size.
     """
     subject = Subject(experiment, size, batch)
-    with without_gradients(subject.net):
-        inference = _counted(subject.predict)
+    parameters, inference = _inference(subject)
     training = _counted(subject.learn)
     subject.optimizer.zero_grad(set_to_none=True)
     if training.flops is not None:
         training = training._replace(flops=training.flops // batch)
-    parameters = Parameters.of(subject.net)
     if timed and experiment.compile:
         subject.net.compile()
     return Cost(
@@ -120,6 +138,12 @@ def cost_of(experiment: Experiment, size: int = 512, batch: int = 2, timed: bool
         training,
         _timing(subject, experiment.lookahead_k) if timed else None,
     )
+
+
+def _inference(subject: Subject) -> Counts:
+    with without_gradients(subject.net):
+        inference = _counted(subject.predict)
+    return Counts(Parameters.of(subject.net), inference)
 
 
 def _counted(call: Callable[[], object]) -> Operations:

@@ -11,6 +11,8 @@ from network.complexity.operations import Operations
 from network.errors import ConfigError
 from network.files.text_tables import aligned, markdown
 
+CONVENTION = "a multiply-add is two FLOPs; counted are convolutions and products of matrices"
+
 
 class Column(NamedTuple):
     """A column: its heading, the unit, and the cell of a network."""
@@ -133,9 +135,8 @@ def _notes(costs: Sequence[Cost], protocol: Protocol) -> list[str]:
     side, batch = protocol.size, protocol.batch
     machine = machine_of(costs[0].device)
     lines = [
-        f"one image of {side}x{side} pixels, {bands} bands; a multiply-add is two FLOPs; counted "
-        "are convolutions and products of matrices; training: forward, loss and backward, of one "
-        f"image of a batch of {batch}"
+        f"one image of {side}x{side} pixels, {bands} bands; {CONVENTION}; training: forward, loss "
+        f"and backward, of one image of a batch of {batch}"
     ]
     if protocol.overrides:
         lines.append(f"settings: {' '.join(protocol.overrides)}")

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from network.comparison.page_contents import Viewed
 from network.comparison.plain import plain_table
 from network.comparison.tables import write_tables
 from network.errors import ConfigError, OutputError, TrainingError
 from network.files.writing import write_json
 from network.studies.conducting import Conductor, slots_of
+from network.studies.costs import study_costs
 from network.studies.progress import Progress
 from network.studies.state import RECORD, Stage, State
 from network.studies.study import Study
@@ -143,7 +145,10 @@ def _draw_table(study: Study, output: Path, tasks: Sequence[Task], conductor: Co
     rows = {name: tests for name, tests in rows.items() if tests}
     if rows:
         reference = study.reference if study.reference in rows else None
-        print(plain_table(write_tables(rows, output, reference)))
+        first = {name: next(task for task in done if task.name == name) for name in rows}
+        costs = study_costs(first, output)
+        viewed = Viewed(first[next(iter(rows))].config)
+        print(plain_table(write_tables(rows, output, reference, costs=costs, viewed=viewed)))
         print(f"table of {sum(map(len, rows.values()))} of {_runs(len(tasks))} in {output}")
     elif done:
         print(f"{len(done)} of {_runs(len(tasks))} are tested; the table needs all folds of a seed")

@@ -16,6 +16,9 @@ TRAINING = ("training", "inference", "experiment", "datasets", "losses", "models
 TESTING = ("evaluation", "scenes")
 """Packages on which only a test depends."""
 
+COUNTING = ("complexity", "models")
+"""Packages on which it depends what a network costs."""
+
 
 def training_code() -> str:
     """Hash of the library's code for training, as the files are now."""
@@ -25,6 +28,11 @@ def training_code() -> str:
 def testing_code() -> str:
     """Hash of the library's code that is for testing alone, as the files are now."""
     return _hash(_files(TESTING))
+
+
+def counting_code() -> str:
+    """Hash of the library's code for counting what a network costs, as the files are now."""
+    return _hash(_files(COUNTING))
 
 
 def config_code(path: Path, settings: Container[str]) -> str:

@@ -83,7 +83,7 @@ def test_tests_by_hand_become_a_table(work):
         path.write_text(json.dumps(results | {"seed": seed}))
     names = ("seed1", "seed2", "flipped=flips", "--reference", "bicor", "-o", "out")
     said = succeed_here(work, COMPARE, *names).out
-    assert "table.md, .tex, .csv and .json in out" in said
+    assert "table.md, .tex, .csv and .json, and study.html in out" in said
     methods = json.loads((work / "out/table.json").read_text())["methods"]
     assert [(m["name"], [t["seed"] for t in m["tests"]]) for m in methods] == [
         ("bicor", [1, 2]),

@@ -18,7 +18,7 @@ from network.evaluation.image_scores import Variant
 from tests.comparison.folders import PLAIN, SPEC, counts, write_test
 from tests.conftest import files_of
 
-FILES = ["table.csv", "table.json", "table.md", "table.tex"]
+FILES = ["study.html", "table.csv", "table.json", "table.md", "table.tex"]
 STRANGE = 'a_b & 50% #1 $x$ {~^\\} <--> | "q" *b*'
 
 

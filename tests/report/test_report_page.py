@@ -1,19 +1,14 @@
 """The page of a report in a browser, with pictures whose values are known."""
 
-import base64
 import copy
 import json
 import re
-import shutil
 
-import cv2
 import numpy as np
 import pytest
 
 from network.report.page import REPORT_PAGE
-
-MISSING = "the page needs a browser to be tested; get playwright and Chromium by: make browser"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+from tests.browsing import SHOWN, color, inside, near, rgb, text, uri
 
 HOSTILE = "</script><b>x"
 CLASSES = [
@@ -23,18 +18,11 @@ CLASSES = [
 ]
 IGNORED = 3
 COLORMAP = [f"#{value:02x}{255 - value:02x}{7 * value % 256:02x}" for value in range(256)]
-SHOWN = "#viewer[aria-busy=false]"
 
 # truth and prediction by quarters: left above, right above, left below, right below
 TRUTH = (0, 1, 2, IGNORED)
 PREDICTION = (0, 2, 2, 1)
 QUARTERS = ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))
-
-
-def uri(pixels):
-    encoded, text = cv2.imencode(".png", pixels)
-    assert encoded
-    return "data:image/png;base64," + base64.b64encode(text).decode()
 
 
 def quarters(values):
@@ -114,68 +102,20 @@ CONTENTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason=MISSING)
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    with playwright.sync_playwright() as running:
-        try:
-            browser = running.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        except playwright.Error:
-            if found:
-                raise
-            pytest.skip(MISSING)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def visit(browser, tmp_path):
-    """Opens contents as a file; at the end nothing may have failed or been asked of others."""
-    contexts, faults, requests = [], [], []
-    path = tmp_path / "report.html"
+def visit(opened):
+    """Opens contents as a page."""
 
-    def visit(contents=CONTENTS, hash="", width=1280, height=900, **options):
-        path.write_text(REPORT_PAGE.render(contents), encoding="utf-8")
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
-        context.set_default_timeout(10_000)
-        page = context.new_page()
-        page.on("console", lambda said: said.type == "error" and faults.append(said.text))
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(path.as_uri() + hash)
+    def visit(contents=CONTENTS, hash="", **options):
+        page = opened(REPORT_PAGE.render(contents), hash, **options)
         page.wait_for_selector(SHOWN)
         return page
 
-    yield visit
-    for context in contexts:
-        context.close()
-    assert faults == []
-    assert [url for url in requests if not url.startswith((path.as_uri(), "data:", "blob:"))] == []
+    return visit
 
 
 def changed(**parts):
     return copy.deepcopy(CONTENTS) | parts
-
-
-def color(page, canvas, u=0.5, v=0.5):
-    return page.evaluate(
-        """([id, u, v]) => {
-          const canvas = document.getElementById(id);
-          const [x, y] = [Math.floor(u * canvas.width), Math.floor(v * canvas.height)];
-          return [...canvas.getContext("2d").getImageData(x, y, 1, 1).data.slice(0, 3)];
-        }""",
-        [canvas, u, v],
-    )
-
-
-def rgb(text):
-    return [int(text[place : place + 2], 16) for place in (1, 3, 5)]
-
-
-def near(wanted, tolerance=2):
-    return pytest.approx(wanted, abs=tolerance)
 
 
 def set_opacity(page, percent):
@@ -188,15 +128,6 @@ def show(page, left=None, right=None, **controls):
         if value is not None:
             page.select_option(f"#{control}", value)
     page.wait_for_selector(SHOWN)
-
-
-def inside(page, canvas, u, v):
-    box = page.locator(f"#{canvas}").bounding_box()
-    return box["x"] + u * box["width"], box["y"] + v * box["height"]
-
-
-def text(page, selector):
-    return page.locator(selector).inner_text()
 
 
 def names(page):

@@ -1,0 +1,3 @@
+from tests.browsing import browser, opened
+
+__all__ = ["browser", "opened"]
