@@ -81,7 +81,7 @@ def _check(path: Path, name: str, network: str, found: Comparison) -> None:
 def _cost(entry: dict[str, Any]) -> Cost:
     inference, timing = entry["inference"], entry["timing"]
     whole = not inference["uncounted"]
-    batch = timing["batch"] if timing else None
+    batch = None if timing is None else timing["batch"]
     return Cost(
         int(entry["parameters"]["all"]),
         int(inference["multiply_adds"]) if whole else None,
