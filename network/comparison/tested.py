@@ -57,9 +57,9 @@ class Tested:
     counted: Confusions
     folds: tuple[Tested, ...] = ()
 
-    def part_of(self, image: str) -> Tested:
-        """The test that predicted an image: a fold, or itself."""
-        return next((fold for fold in self.folds if image in fold.counted.names), self)
+    def folder_of(self, image: str) -> Path:
+        """Folder of the test that predicted an image."""
+        return self._part_of(image).folder
 
     def mask_path(self, image: str) -> Path:
         """The mask that was saved of an image.
@@ -67,7 +67,7 @@ class Tested:
         Raises:
             ConfigError: the scores are of an augmentation whose masks were not saved.
         """
-        part = self.part_of(image)
+        part = self._part_of(image)
         if part.variant.tta != part.saved_tta:
             raise ConfigError(
                 f"{part.folder} has the masks of TTA {part.saved_tta}, and the scores are of TTA "
@@ -75,6 +75,10 @@ class Tested:
             )
         folder = part.folder / SCENES if part.variant.unit == SCENES else part.folder
         return folder / MASKS / f"{image}.png"
+
+    def _part_of(self, image: str) -> Tested:
+        """The test that predicted an image: a fold, or itself."""
+        return next((fold for fold in self.folds if image in fold.counted.names), self)
 
 
 def open_test(folder: Path, wanted: Mapping[str, str] | None = None) -> Tested:

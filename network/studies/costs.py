@@ -110,4 +110,4 @@ def _conditions(found: Mapping[str, dict[str, Any]]) -> str:
     sizes = "; ".join(f"{text} ({', '.join(names)})" for text, names in of.items())
     if len(of) == 1:
         sizes = next(iter(of))
-    return f"one image of {sizes}; {CONVENTION}; torch {torch.__version__}"
+    return f"one image of {sizes}; {CONVENTION}"

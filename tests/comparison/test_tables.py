@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 
@@ -56,7 +57,9 @@ def test_numbers_are_the_same_in_every_form(rows, tmp_path):
     assert float(table["ours"]["OA low"]) == pytest.approx(ours["low"], abs=1e-6)
     cell = f"{100 * ours['mean']:.2f} \u00b1 {100 * ours['std']:.2f}"
     assert cell in texts["table.md"]
-    assert cell.replace(" \u00b1 ", r"\,$\pm$\,") in texts["table.tex"]
+    mean, deviation = cell.split(" \u00b1 ")
+    bare = texts["table.tex"].replace(r"\textbf{", "").replace("}{", "{")
+    assert rf"{mean}{{\scriptsize\,$\pm$\,{deviation}}}" in bare
     miou = record["methods"][0]["scores"]["mIoU"]
     interval = (
         f"+{100 * miou['difference']:.2f} [+{100 * miou['low']:.2f}, +{100 * miou['high']:.2f}]"
@@ -173,6 +176,39 @@ def test_latex_prints_names_as_they_stand(rows, tmp_path):
     command = [latex, "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
     done = subprocess.run(command, cwd=tmp_path / "out", capture_output=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
+
+
+def blocks_of(text):
+    """Headings of every block of a table."""
+    heads = re.findall(r"\\toprule\n(.*) \\\\\n", text)
+    return [
+        [re.sub(r"\\begin.*?}r@{}}|\\end.*|\\\\", "", cell) for cell in head.split(" & ")]
+        for head in heads
+    ]
+
+
+def test_latex_has_blocks_that_fit_a_page(tmp_path):
+    classes = tuple(f"class {index}" for index in range(24))
+    colors = tuple((index, 0, 0) for index in range(24))
+    spec = type(SPEC)("town", classes, colors)
+    rng = np.random.default_rng(0)
+    counted = rng.integers(5, 50, (4, 24, 24))
+    rows = {
+        name: [
+            write_test(tmp_path / f"{name}{seed}", rng.permuted(counted, axis=2), seed, spec=spec)
+            for seed in (0, 1)
+        ]
+        for name in ("ours", "a method of a long name")
+    }
+    costs = Costs({"ours": Cost(12_345_678)}, "one image")
+    text = written(rows, tmp_path / "out", "ours", costs=costs)["table.tex"]
+    blocks = blocks_of(text)
+    assert [block[0] for block in blocks] == ["Method"] * len(blocks)
+    assert [head for block in blocks for head in block[1:25]][:24] == list(classes)
+    assert all(len(block) <= 8 for block in blocks)
+    # means, their difference and costs have room beside each other
+    assert blocks[-1][1:4] == ["mIoU", "mF1", "OA"] and len(blocks[-1]) == 6
+    assert text.count("a method of a long name &") == len(blocks)
 
 
 def test_markdown_prints_names_as_they_stand(rows, tmp_path):
