@@ -204,7 +204,7 @@ def test_a_config_of_other_data_is_refused(town, tmp_path):
 def test_the_script_makes_the_page(town, tmp_path):
     words = [f"{name}={folder.name}" for name, of in town.items() for folder in of]
     said = succeed_here(tmp_path, COMPARE, *words, "-o", "out", "-c", "town.py", "--images", "1")
-    assert "study.html in out" in said.out
+    assert "study.html, picture.png and .pdf in out" in said.out
     assert len(contents_of(tmp_path / "out/study.html")["viewer"]) == 1
     for arguments, complaint in (
         (("--images", "1"), "--images"),
