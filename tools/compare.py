@@ -83,8 +83,8 @@ def main() -> None:
         viewed = Viewed(args.config, args.images, args.side, args.rows, args.show)
     write_comparison(found, args.output, costs, viewed)
     print(plain_table(found))
-    picture = f", {PICTURE}.png and .pdf" if viewed else ""
-    print(f"{TABLE}.md, .tex, .csv and .json, {STUDY}{picture} in {args.output}")
+    drawn = f"{STUDY}, {PICTURE}.png and .pdf" if viewed else f"and {STUDY}"
+    print(f"{TABLE}.md, .tex, .csv and .json, {drawn} in {args.output}")
 
 
 if __name__ == "__main__":
