@@ -8,13 +8,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from network.cli import ScriptParser, reports_faults
+from network.comparison.choice import Viewed
 from network.comparison.comparison import compare_methods
 from network.comparison.cost_files import read_costs
 from network.comparison.costs import NO_COSTS
 from network.comparison.grouping import group_folders
-from network.comparison.page_contents import Viewed
 from network.comparison.plain import plain_table
-from network.comparison.tables import STUDY, TABLE, write_comparison
+from network.comparison.tables import PICTURE, STUDY, TABLE, write_comparison
 from network.datasets.catalog import TTA_NAMES
 
 
@@ -42,11 +42,28 @@ def main() -> None:
     parser.add_argument(
         "-c",
         "--config",
-        help="config of one of the tests, for a viewer of their images in the page; it is "
-        "executed, so one you trust",
+        help="config of one of the tests, for a picture of all methods and a viewer of images in "
+        "the page; it is executed, so one you trust",
     )
     parser.add_argument(
         "--images", type=int, default=40, needs="--config", help="in the viewer (default: 40)"
+    )
+    parser.add_argument(
+        "--rows",
+        type=int,
+        default=3,
+        needs="--config",
+        help="images in the picture, those in which methods differ most (default: 3)",
+    )
+    parser.add_argument(
+        "--show",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        unique=True,
+        needs="--config",
+        without="--rows",
+        help="names of the images in the picture",
     )
     parser.add_argument(
         "--side",
@@ -61,10 +78,13 @@ def main() -> None:
     rows = group_folders(args.results, wanted)
     found = compare_methods(rows, args.reference, wanted)
     costs = read_costs(args.costs, found) if args.costs else NO_COSTS
-    viewed = Viewed(args.config, args.images, args.side) if args.config else None
+    viewed = None
+    if args.config:
+        viewed = Viewed(args.config, args.images, args.side, args.rows, args.show)
     write_comparison(found, args.output, costs, viewed)
     print(plain_table(found))
-    print(f"{TABLE}.md, .tex, .csv and .json, and {STUDY} in {args.output}")
+    drawn = f"{STUDY}, {PICTURE}.png and .pdf" if viewed else f"and {STUDY}"
+    print(f"{TABLE}.md, .tex, .csv and .json, {drawn} in {args.output}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Losses and scores of one or several runs over their epochs, as a figure."""
+"""Losses and scores of runs, or of a study, over their epochs, as a figure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from network.cli import ScriptParser, reports_faults
-from network.errors import ConfigError
-from network.figures.curves import curve_figure
+from network.errors import ConfigError, MissingDataError
+from network.figures.curves import Log, curve_figure
 from network.figures.style import save_figure
 from network.files.staging import staged_outputs
+from network.studies import Study
+from network.studies.logs import study_logs
 from network.training.read_log import read_log
 
 
@@ -24,13 +26,24 @@ def main() -> None:
         nargs="+",
         metavar="RUN",
         unique=True,
-        help="log folder of a run (its newest training), a version_N in it, or a metrics.csv",
+        help="log folder of a run (its newest training), a version_N in it, a metrics.csv, or a "
+        "study file for all of its runs",
     )
     parser.add_argument(
         "-o", "--output", default="fig_results/curves", help="path without suffix: .png and .pdf"
     )
     args = parser.parse_args()
-    logs = [read_log(run) for run in args.runs]
+    logs: list[Log] = []
+    for run in args.runs:
+        if Path(run).suffix == ".py":
+            found, without = study_logs(Study.load(run))
+            logs += found
+            for task in without:
+                print(f"note: {task} has no log yet")
+        else:
+            logs.append(read_log(run))
+    if not logs:
+        raise MissingDataError("none of these runs has a log yet: train first")
     output = Path(args.output)
     if not output.name:
         raise ConfigError(f"-o {args.output}: name the files, as fig_results/curves")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from tqdm import tqdm
 
 from network.comparison.caption import caption
+from network.comparison.choice import Viewed, differing_images
 from network.comparison.comparison import MEANS, Comparison, Method
 from network.comparison.costs import Cost, Costs, cost_cells, cost_columns
 from network.comparison.numbers import difference, percent, score
@@ -15,7 +16,6 @@ from network.comparison.pictures import Picture, Pictures
 from network.comparison.records import values_of
 from network.comparison.tested import Tested
 from network.datasets.catalog import DatasetSpec
-from network.errors import ConfigError
 from network.pages.page import PAGE_LIMIT, Page
 from network.pages.previews import css_color, fitting, mask_preview, preview
 
@@ -25,20 +25,6 @@ ONLY_SCORES = (
     "shows them with the masks of all methods."
 )
 _RESERVE = 1_000_000
-
-
-class Viewed(NamedTuple):
-    """What the viewer of a page is to show.
-
-    Attributes:
-        config: of one of the tests; it is executed.
-        images: number of them.
-        side: longest side of their previews in pixels.
-    """
-
-    config: str | Path
-    images: int = 40
-    side: int = 512
 
 
 def page_contents(found: Comparison, costs: Costs, viewed: Viewed | None = None) -> dict[str, Any]:
@@ -55,8 +41,6 @@ def page_contents(found: Comparison, costs: Costs, viewed: Viewed | None = None)
     protocol, names = found.first.protocol, found.first.counted.names
     spec, viewer, previews = None, [], ONLY_SCORES
     if viewed is not None:
-        if viewed.images < 1 or viewed.side < 16:
-            raise ConfigError("--images: at least 1; --side: at least 16")
         spec, viewer = _viewer(found, viewed)
         previews = _described(found, len(viewer), len(names), viewed.side)
     return {
@@ -138,7 +122,7 @@ def _classes(spec: DatasetSpec) -> list[dict[str, str]]:
 
 def _viewer(found: Comparison, viewed: Viewed) -> tuple[DatasetSpec, list[dict[str, Any]]]:
     pictures = Pictures(found, viewed.config)
-    names = found.first.counted.names[: viewed.images]
+    names = differing_images(found, viewed.images)
     read = tqdm(pictures.read(names), total=len(names), unit="image", leave=False)
     entries = (_entry(picture, viewed.side) for picture in read)
     return pictures.spec, fitting(entries, PAGE_LIMIT - _RESERVE)
@@ -150,8 +134,9 @@ def _entry(picture: Picture, side: int) -> dict[str, Any]:
 
 
 def _described(found: Comparison, shown: int, images: int, side: int) -> str:
-    which = f"All {images} images" if shown == images else f"The first {shown} of {images} images"
+    which = f"All {images} images" if shown == images else f"{shown} of {images} images"
+    which += ", those first in which methods differ most"
     seeds = ""
     if any(len(method.tests) > 1 for method in found.methods):
         seeds = "; masks of the first seed of every method"
-    return f"{which}, as previews of at most {side} pixels{seeds}."
+    return f"{which}; previews of at most {side} pixels{seeds}."

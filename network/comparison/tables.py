@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from network.comparison.choice import Viewed
 from network.comparison.comparison import Comparison, compare_methods
 from network.comparison.costs import NO_COSTS, Costs
+from network.comparison.figure import methods_figure
 from network.comparison.latex import latex_table
 from network.comparison.markdown import markdown_table
-from network.comparison.page_contents import STUDY_PAGE, Viewed, page_contents
+from network.comparison.page_contents import STUDY_PAGE, page_contents
+from network.comparison.pictures import Pictures
 from network.comparison.records import csv_table, record
+from network.figures.style import save_figure
 from network.files.staging import staged_outputs
 from network.files.writing import write_json
 
 TABLE = "table"
 STUDY = "study.html"
+PICTURE = "picture"
 
 
 def write_tables(
@@ -28,7 +33,7 @@ def write_tables(
 ) -> Comparison:
     """Compare tests and write ``table.md``, ``.tex``, ``.csv``, ``.json`` and ``study.html``.
 
-    All of them are written, or none.
+    With images also ``picture.png`` and ``.pdf``. All of them are written, or none.
 
     Args:
         rows: folders of tests by method, one for each seed.
@@ -36,7 +41,7 @@ def write_tables(
         reference: method that the others are compared with.
         wanted: which scores of the tests, see ``network.comparison.comparison.compare_methods``.
         costs: for columns of their own.
-        viewed: images that the page shows with the masks of all methods.
+        viewed: images to show with the masks of all methods, in the page and as a picture.
 
     Returns:
         what was compared, for ``plain_table``.
@@ -60,10 +65,14 @@ def write_comparison(
 def save_tables(
     found: Comparison, folder: Path, costs: Costs = NO_COSTS, viewed: Viewed | None = None
 ) -> None:
-    """Write the five files into a folder."""
+    """Write the files of ``write_tables`` into a folder."""
     texts = {".md": markdown_table, ".tex": latex_table, ".csv": csv_table}
     for suffix, made in texts.items():
         (folder / f"{TABLE}{suffix}").write_text(made(found, costs), encoding="utf-8", newline="")
     write_json(folder / f"{TABLE}.json", record(found, costs))
     page = STUDY_PAGE.render(page_contents(found, costs, viewed))
     (folder / STUDY).write_text(page, encoding="utf-8")
+    if viewed is not None:
+        pictures = Pictures(found, viewed.config)
+        shown = list(pictures.read(viewed.pictured(found)))
+        save_figure(methods_figure(shown, pictures.spec), folder / PICTURE)

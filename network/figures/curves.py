@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -39,15 +41,23 @@ class Log(NamedTuple):
 def curve_figure(logs: Sequence[Log]) -> Figure:
     """A panel for each term of the loss, each score and the learning rate.
 
-    Runs have colors; training is dashed, validation solid.
+    Runs have colors; training is dashed, validation solid. Runs of one name have one color and thin
+    lines, and the mean over all of them, at the epochs that all of them have, is the thick one.
     """
+    groups: dict[str, list[Log]] = {}
+    for log in logs:
+        groups.setdefault(log.name, []).append(log)
+    many = len(groups) > 10
+    colors = matplotlib.colormaps["tab20"].colors if many else [f"C{n}" for n in range(10)]
+    drawn = dict(zip(groups, itertools.cycle(colors), strict=False))
     losses, scores, rates = _panels(logs)
     panels = [*losses, *scores, *rates]
     rows = math.ceil(len(panels) / _COLUMNS)
-    figure = new_figure(1.9 * rows + 0.2 + 0.2 * math.ceil((len(logs) + 2) / 3), WIDTH)
+    figure = new_figure(1.9 * rows + 0.2 + 0.2 * math.ceil((len(groups) + 2) / 3), WIDTH)
     axes = list(figure.subplots(rows, _COLUMNS, squeeze=False).flat)
     for axis, name in zip(axes, panels, strict=False):
-        _draw(axis, name, logs)
+        for group, color in drawn.items():
+            _draw(axis, name, groups[group], color)
         axis.set_title(
             {"total": "total loss"}.get(name, "learning rate" if name in rates else name)
         )
@@ -59,7 +69,7 @@ def curve_figure(logs: Sequence[Log]) -> Figure:
             axis.set_ylim(0, 1)
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
-    handles = [Line2D([], [], color=f"C{n}", label=log.name) for n, log in enumerate(logs)]
+    handles = [Line2D([], [], color=color, label=name) for name, color in drawn.items()]
     names = {"train": "training", "val": "validation"}
     handles += [
         Line2D([], [], color="0.3", linestyle=style, label=names[stage])
@@ -69,24 +79,24 @@ def curve_figure(logs: Sequence[Log]) -> Figure:
     return figure
 
 
-def _draw(axis: Axes, name: str, logs: Sequence[Log]) -> None:
-    for number, log in enumerate(logs):
-        lines = (
-            {name: "-"}
-            if name.startswith(_RATE)
-            else {f"{stage}_{name}": style for stage, style in STAGES.items()}
+def _draw(axis: Axes, name: str, logs: Sequence[Log], color: Any) -> None:
+    lines = {f"{stage}_{name}": style for stage, style in STAGES.items()}
+    for key, style in ({name: "-"} if name.startswith(_RATE) else lines).items():
+        runs = [dict(log.values[key]) for log in logs if key in log.values]
+        for run in runs if len(runs) > 1 else ():
+            axis.plot(*zip(*run.items(), strict=True), style, color=color, linewidth=0.5, alpha=0.5)
+        common = [epoch for epoch in runs[0] if all(epoch in run for run in runs)] if runs else []
+        if not common:
+            continue
+        axis.plot(
+            common,
+            [sum(run[epoch] for run in runs) / len(runs) for epoch in common],
+            color=color,
+            linestyle=style,
+            linewidth=1.3,
+            marker="o" if len(common) == 1 else None,
+            markersize=3,
         )
-        for key, style in lines.items():
-            if key in log.values:
-                points = log.values[key]
-                axis.plot(
-                    *zip(*points, strict=True),
-                    color=f"C{number}",
-                    linestyle=style,
-                    linewidth=1.3,
-                    marker="o" if len(points) == 1 else None,
-                    markersize=3,
-                )
 
 
 def _panels(logs: Sequence[Log]) -> tuple[list[str], list[str], list[str]]:

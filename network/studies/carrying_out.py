@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from network.comparison.page_contents import Viewed
+from network.comparison.choice import Viewed
 from network.comparison.plain import plain_table
 from network.comparison.tables import write_tables
 from network.errors import ConfigError, OutputError, TrainingError
@@ -147,7 +147,7 @@ def _draw_table(study: Study, output: Path, tasks: Sequence[Task], conductor: Co
         reference = study.reference if study.reference in rows else None
         first = {name: next(task for task in done if task.name == name) for name in rows}
         costs = study_costs(first, output)
-        viewed = Viewed(first[next(iter(rows))].config)
+        viewed = Viewed(first[next(iter(rows))].config, names=study.images)
         print(plain_table(write_tables(rows, output, reference, costs=costs, viewed=viewed)))
         print(f"table of {sum(map(len, rows.values()))} of {_runs(len(tasks))} in {output}")
     elif done:

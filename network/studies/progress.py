@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 
 from tqdm import tqdm
 
-from network.files.json_files import read_record
+from network.studies.logs import log_folder
 from network.studies.state import Stage
 from network.studies.task import Task
 from network.training.loggers import METRICS
-from network.training.run_record import RUN_RECORD
 
 _FORMAT = (
     "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} epochs [{elapsed}, {remaining} left]"
@@ -74,9 +72,9 @@ class Progress:
 
 def _epochs(task: Task) -> int:
     """Epochs in the log of a task's training."""
-    record = read_record(task.weights / RUN_RECORD)
+    folder = log_folder(task)
     try:
-        text = (Path(record["log"]) / METRICS).read_text(encoding="utf-8")
-    except (OSError, ValueError, KeyError, TypeError):
+        text = "" if folder is None else (folder / METRICS).read_text(encoding="utf-8")
+    except (OSError, ValueError):
         return 0
     return max(len(text.splitlines()) - 1, 0)

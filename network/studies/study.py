@@ -49,6 +49,8 @@ class Study:
             with each of them, and its scores are those of all held-out images together.
         tta: test-time augmentation of the tests: ``none``, ``lr`` or ``d4``.
         split: images to test on: ``test`` or ``val``.
+        images: names of those in the picture of all methods; none for those in which they differ
+            most.
     """
 
     runs: Mapping[str, Run]
@@ -57,6 +59,7 @@ class Study:
     folds: Mapping[str, Sequence[str]] = field(default_factory=dict)
     tta: str = "none"
     split: str = "test"
+    images: Sequence[str] = ()
 
     path: Path = field(default=Path(), metadata={"setting": False})
 

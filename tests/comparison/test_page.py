@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+from network.comparison.choice import Viewed
 from network.comparison.comparison import compare_methods
 from network.comparison.costs import Cost, Costs
-from network.comparison.page_contents import STUDY_PAGE, Viewed, page_contents
+from network.comparison.page_contents import STUDY_PAGE, page_contents
 from network.comparison.tables import write_tables
 from network.errors import ConfigError, DataError, UserError
 from network.evaluation.image_scores import Variant
@@ -105,19 +106,20 @@ def test_settings_in_which_methods_differ_are_named(tmp_path):
 def test_the_viewer_holds_images_and_the_masks_of_all_methods(town, tmp_path):
     write_tables(town, tmp_path / "out", viewed=Viewed("town.py"))
     shown = contents_of(tmp_path / "out/study.html")
-    assert [entry["name"] for entry in shown["viewer"]] == ["a", "b", "c"]
+    assert [entry["name"] for entry in shown["viewer"]] == ["b", "a", "c"]
     assert shown["previews"] == (
-        "All 3 images, as previews of at most 512 pixels; masks of the first seed of every method."
+        "All 3 images, those first in which methods differ most; previews of at most 512 pixels; "
+        "masks of the first seed of every method."
     )
     assert [each["color"] for each in shown["classes"]] == ["#c80000", "#00c800"]
     assert shown["ignore_index"] == 2
     for entry, masks in zip(
-        shown["viewer"], ((RIGHT, HALF), (RIGHT, WRONG), (HALF, HALF)), strict=True
+        shown["viewer"], ((RIGHT, WRONG), (RIGHT, HALF), (HALF, HALF)), strict=True
     ):
         np.testing.assert_array_equal(decoded(entry["truth"]), TRUTH)
         for uri, mask in zip(entry["predictions"], masks, strict=True):
             np.testing.assert_array_equal(decoded(uri), mask)
-    assert decoded(shown["viewer"][1]["image"])[5, 5, :3].tolist() == pytest.approx(
+    assert decoded(shown["viewer"][0]["image"])[5, 5, :3].tolist() == pytest.approx(
         [30, 90, 100], abs=4
     )
 
@@ -125,8 +127,9 @@ def test_the_viewer_holds_images_and_the_masks_of_all_methods(town, tmp_path):
 def test_images_and_their_size_may_be_limited(town, tmp_path):
     write_tables(town, tmp_path / "out", viewed=Viewed("town.py", 2, 16))
     shown = contents_of(tmp_path / "out/study.html")
-    assert [entry["name"] for entry in shown["viewer"]] == ["a", "b"]
-    assert shown["previews"].startswith("The first 2 of 3 images, as previews of at most 16 pixels")
+    assert [entry["name"] for entry in shown["viewer"]] == ["b", "a"]
+    assert shown["previews"].startswith("2 of 3 images, those first in which methods differ most; ")
+    assert "previews of at most 16 pixels" in shown["previews"]
     assert decoded(shown["viewer"][0]["predictions"][0]).shape == (8, 16)
 
 
@@ -201,7 +204,7 @@ def test_a_config_of_other_data_is_refused(town, tmp_path):
 def test_the_script_makes_the_page(town, tmp_path):
     words = [f"{name}={folder.name}" for name, of in town.items() for folder in of]
     said = succeed_here(tmp_path, COMPARE, *words, "-o", "out", "-c", "town.py", "--images", "1")
-    assert "study.html in out" in said.out
+    assert "study.html, picture.png and .pdf in out" in said.out
     assert len(contents_of(tmp_path / "out/study.html")["viewer"]) == 1
     for arguments, complaint in (
         (("--images", "1"), "--images"),

@@ -217,6 +217,23 @@ def test_curves_show_every_value_of_every_run():
     assert texts == ["a", "b", "training", "validation"]
 
 
+def test_curves_of_one_name_have_their_mean_where_all_of_them_are():
+    logs = [
+        Log("a", {"val_mIoU": [(1, 0.25), (2, 0.5), (3, 0.75)]}),
+        Log("b", {"val_mIoU": [(1, 0.5)]}),
+        Log("a", {"val_mIoU": [(1, 0.75), (3, 0.25)]}),
+    ]
+    figure = curve_figure(logs)
+    lines = [(line.get_xydata().tolist(), line.get_color()) for line in figure.axes[0].lines]
+    assert lines == [
+        ([[1, 0.25], [2, 0.5], [3, 0.75]], "C0"),
+        ([[1, 0.75], [3, 0.25]], "C0"),
+        ([[1, 0.5], [3, 0.5]], "C0"),
+        ([[1, 0.5]], "C1"),
+    ]
+    assert [text.get_text() for text in figure.legends[0].get_texts()][:2] == ["a", "b"]
+
+
 def test_curves_of_a_run(run):
     draw(run, "curves", "lightning_logs/own/bicor", "-o", "figures/curves")
     assert (run / "figures/curves.pdf").read_bytes().startswith(b"%PDF")

@@ -51,6 +51,7 @@ def test_what_a_study_says(fresh, monkeypatch):
         ("runs = {'a': run('bicor.py', 'name=b')}", "'a' sets name=b, but a study gives the name"),
         ("runs = {'..': run('bicor.py')}", "'..' cannot name a run"),
         ("runs = {3: run('bicor.py')}", "3 cannot name a run"),
+        ("images = 3", "images=3 is not of type"),
         ("folds = {'a': ('lr=1',)}", "at least two, or none"),
         ("folds = {'a': ('seed=1',), 'b': ()}", "'a' sets seed=1, but a study gives the seeds"),
         ("folds = {'a': (1,), 'b': ()}", "folds=.* is not of type"),
