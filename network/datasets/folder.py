@@ -188,9 +188,8 @@ class FolderDataset(DatasetLayout):
                 )
 
     def _said(self, *splits: str, joined: str = ", ") -> str:
-        given = [f"{split}={list(self._held[split].entries)}" for split in splits
-                 if self._held[split] or split != "train"]  # fmt: skip
-        return joined.join(given)
+        given = ((split, self._held[split].entries) for split in splits)
+        return joined.join(f"{split}={list(entries)}" for split, entries in given if entries)
 
     def class_values(self) -> dict[int, int]:
         """Index of each class by its stored value (see ``DatasetLayout.class_values``)."""

@@ -57,6 +57,13 @@ class Pairing:
         named: dict[str, Sample] = {}
         for parts, image, mask in pairs:
             sample = Sample(self._name(parts), image, mask)
+            if not sample.name or sample.name.startswith("."):
+                report(
+                    DataError(
+                        f"{image} would be called {sample.name!r}, which is no name of a file; "
+                        "give sample_names, such as 'image*', or another pattern"
+                    )
+                )
             other = named.setdefault(sample.name, sample)
             if other is not sample:
                 report(
