@@ -189,7 +189,7 @@ def pair_files(
         [Labeled(path.stem.removesuffix(suffix), path.stem, path) for path in paths]
         for paths, suffix in ((images, image_suffix), (masks, mask_suffix))
     )
-    places = (str(paths[0].parent) for paths in (images, masks))
+    places = (str(paths[0].parent) if paths else "no folder" for paths in (images, masks))
     return [Sample(*pair) for pair in sorted(matched(*labeled, *places, report))]
 
 

@@ -8,6 +8,8 @@ from network.datasets.dubai import DubaiDataset
 from network.datasets.folder import FolderDataset
 from network.datasets.pairing import Pairing
 from network.errors import ConfigError, DataError, MissingDataError
+from network.experiment import Experiment
+from tests.conftest import REPOSITORY
 
 
 def put(root, *files):
@@ -151,6 +153,10 @@ def test_dubai_in_both_layouts(tmp_path):
         turned = DubaiDataset(tmp_path / root, val=["tile1_part001"], test=["tile1_part007"])
         assert [sample.name for sample in turned.samples("val")] == ["tile1_part001"]
         assert [sample.name for sample in turned.samples("test")] == ["tile1_part007"]
+        settings = ["dataset.val=['tile1_part001']", "dataset.test=tile1_part007"]
+        settings += [f"dataset.root={tmp_path / root}"]
+        config = Experiment.load(REPOSITORY / "config/dubai/bicor.py", settings)
+        assert config.build_dataset().samples("val") == turned.samples("val")
     put(tmp_path, "new/images/tile1_part001.jpg")
     with pytest.raises(ConfigError, match="new holds images/ and the publisher's tiles"):
         DubaiDataset(tmp_path / "new")
