@@ -25,6 +25,9 @@ def main() -> None:
         "--seed", nargs="+", type=int, default=[], metavar="N", help="only these of the seeds"
     )
     parser.add_argument(
+        "--fold", nargs="+", default=[], metavar="NAME", help="only these of the folds"
+    )
+    parser.add_argument(
         "--devices",
         nargs="+",
         type=int,
@@ -49,11 +52,12 @@ def main() -> None:
     study = Study.load(args.study)
     output = Path(args.output) if args.output else default_output(study)
     if args.commands:
-        tasks = tasks_of(study, output, args.only, args.seed)
+        tasks = tasks_of(study, output, args.only, args.seed, args.fold)
         print("\n".join(commands(tasks, sys.argv[0], args.any_code)))
         return
     carry_out(
-        *(study, output, args.only, args.seed, args.devices, args.jobs, args.plan, args.any_code)
+        *(study, output, args.only, args.seed, args.fold),
+        *(args.devices, args.jobs, args.plan, args.any_code),
     )
 
 

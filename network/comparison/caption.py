@@ -16,7 +16,7 @@ PACKAGES = ("torch", "timm")
 
 def caption(found: Comparison, costs: Costs) -> list[str]:
     """Sentences that make the numbers of a table mean something."""
-    sentences = [_data(found), _scores(found), _passes(found), _seeds(found)]
+    sentences = [_data(found), _scores(found), _passes(found), _seeds(found), *_folds(found)]
     if len(found.methods) > 1:
         sentences += [_marks(found), *_intervals(found)]
     sentences += _trained_on(found)
@@ -65,8 +65,15 @@ def _seeds(found: Comparison) -> str:
     else:
         of = "seeds " + "; ".join(f"{seeds} of {', '.join(of)}" for seeds, of in by_seeds.items())
     if all(len(method.tests) == 1 for method in found.methods):
-        return f"One training each, {of}: nothing is known of how much they vary"
+        one = "seed" if any(test.folds for test in found.tests) else "training"
+        return f"One {one} each, {of}: nothing is known of how much they vary"
     return f"Mean and standard deviation (of a sample) over {of}"
+
+
+def _folds(found: Comparison) -> list[str]:
+    if not (folds := len(found.first.folds)):
+        return []
+    return [f"{folds} trainings for every seed, each scored on the images of its fold"]
 
 
 def _marks(found: Comparison) -> str:

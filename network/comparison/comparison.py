@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from network.comparison.agreement import check_agreement
+from network.comparison.folds import join_folds
 from network.comparison.intervals import Estimate, Interval, compare, draw_images, estimate
 from network.comparison.tested import Tested, open_test
 from network.errors import ConfigError
@@ -78,7 +79,7 @@ def compare_methods(
     """Read tests and compare them.
 
     Args:
-        rows: folders of tests by method, one for each seed.
+        rows: folders of tests by method, one for each seed, or several that share no image (folds).
         reference: method that the others are compared with.
         wanted: values of fields of ``network.evaluation.image_scores.Variant``; without it, the
             first scores of the first folder, and the same of the others.
@@ -92,12 +93,13 @@ def compare_methods(
         raise ConfigError("nothing to compare: name the folder of a test for every method")
     if reference is not None and reference not in rows:
         raise ConfigError(f"no method {reference!r} to compare with; there are {', '.join(rows)}")
-    first = open_test(folders[0], wanted)
+    scores = open_test(folders[0], wanted).variant._asdict()
     tests = {
-        name: tuple(open_test(Path(folder), first.variant._asdict()) for folder in found)
+        name: join_folds([open_test(Path(folder), scores) for folder in found])
         for name, found in rows.items()
     }
     check_agreement(tests)
+    first = next(iter(tests.values()))[0]
     tiles, place = np.unique(first.counted.tiles, return_inverse=True)
     times = draw_images(len(tiles))
     estimates = {

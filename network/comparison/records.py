@@ -58,7 +58,7 @@ def record(found: Comparison, costs: Costs) -> dict[str, Any]:
                 },
                 "tests": [
                     {
-                        "folder": str(test.folder),
+                        "folders": [str(fold.folder) for fold in test.folds or (test,)],
                         "seed": test.seed,
                         "checkpoint": test.checkpoint,
                         "settings": test.settings,

@@ -17,6 +17,7 @@ from network.evaluation.results import passes_text, windows_text
 RULE = "rule of the splits"
 TRAINED_ON = "number of these images trained on"
 CHOSEN_ON = "number of these images that chose the checkpoint"
+WINDOWS = "windows"
 MAY_BE_UNKNOWN = (RULE, TRAINED_ON, CHOSEN_ON)
 """What tests of converted checkpoints cannot say."""
 
@@ -26,7 +27,7 @@ class Tested:
     """A test with what was counted in every image.
 
     Attributes:
-        folder: that it wrote to.
+        folder: that it wrote to; of folds, that of the first.
         variant: what was counted with.
         classes: names in the order of their indices.
         scored: indices of those in the means.
@@ -34,8 +35,9 @@ class Tested:
         seed: of the training.
         checkpoint: SHA-256 of it.
         circumstances: what may differ and is said: precision, device, commit, versions.
-        settings: of the run.
+        settings: of the training where the test knows them, else of the test.
         counted: the confusion matrices.
+        folds: the tests whose images these are together, if there are several.
     """
 
     folder: Path
@@ -48,6 +50,12 @@ class Tested:
     circumstances: dict[str, str]
     settings: dict[str, str]
     counted: Confusions
+    folds: tuple[Tested, ...] = ()
+
+    def folder_of(self, image: str) -> Path:
+        """Folder of the test that predicted an image."""
+        parts = (fold for fold in self.folds if image in fold.counted.names)
+        return next(parts, self).folder
 
 
 def open_test(folder: Path, wanted: Mapping[str, str] | None = None) -> Tested:
@@ -81,7 +89,7 @@ def open_test(folder: Path, wanted: Mapping[str, str] | None = None) -> Tested:
             int(results["seed"]),
             str(results["checkpoint"]["sha256"]),
             _circumstances(results),
-            {str(name): str(value) for name, value in results["settings"].items()},
+            _settings(results),
             counted,
         )
     except UserError:
@@ -123,7 +131,7 @@ def _protocol(results: dict[str, Any], variant: Variant) -> dict[str, str | int 
         **dict(zip(("masks", "augmentation", "predicted in"), variant, strict=True)),
         "passes": passes_text(results["tta"][variant.tta]),
         "patches": "; ".join(cut),
-        "windows": _windows(results, variant),
+        WINDOWS: _windows(results, variant),
         RULE: splits["rule"] and str(splits["rule"]),
         TRAINED_ON: _number(splits["images_of_training"]),
         CHOSEN_ON: _number(splits["images_of_validation"]),
@@ -135,6 +143,11 @@ def _windows(results: dict[str, Any], variant: Variant) -> str:
         window = results["scenes"]
         return f"whole tiles in windows of {window['window']} that overlap by {window['overlap']:g}"
     return windows_text(results["windows"]) if results["windows"] else ""
+
+
+def _settings(results: dict[str, Any]) -> dict[str, str]:
+    settings = {**results["settings"], **results.get("training", {})}
+    return {str(name): str(value) for name, value in settings.items()}
 
 
 def _number(value: Any) -> int | None:

@@ -8,6 +8,7 @@ from typing import Any
 from network.datasets.catalog import Augmentation, DatasetSpec
 from network.datasets.layout import DatasetLayout, Sample, listed
 from network.evaluation.image_scores import Counts, Variant
+from network.inference.checkpoint_files import SETTINGS
 from network.metrics import Scores
 
 
@@ -52,6 +53,19 @@ def recorded_splits(
         "images_of_training": sum(tile in protocol["train"] for tile in tiles),
         "images_of_validation": sum(tile in protocol["val"] for tile in tiles),
     }
+
+
+def recorded_training(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """What a checkpoint says of its training: all settings, and the seed among them.
+
+    Args:
+        stored: what the checkpoint says beside its tensors.
+
+    Returns:
+        nothing of a checkpoint that was not trained here, or by an earlier version.
+    """
+    settings = stored.get(SETTINGS)
+    return {} if settings is None else {"training": settings, "seed": int(settings["seed"])}
 
 
 def notes(splits: dict[str, Any], dataset: str, split: str) -> list[str]:

@@ -20,7 +20,12 @@ from network.evaluation.confusions import CONFUSIONS, write_confusions
 from network.evaluation.image_scores import IMAGE_SCORES, Counts, Variant, write_image_scores
 from network.evaluation.mask_writer import MaskWriter
 from network.evaluation.output_folder import RESULTS, SCENES, check_output, replaced_outputs
-from network.evaluation.results import notes, recorded_scores, recorded_splits
+from network.evaluation.results import (
+    notes,
+    recorded_scores,
+    recorded_splits,
+    recorded_training,
+)
 from network.experiment import Experiment
 from network.experiment.provenance import provenance
 from network.files.hashing import file_hash
@@ -162,7 +167,8 @@ def test(
         if counts:
             of = {sample.name: layout.tile(sample) for sample in samples}
             write_confusions(aside / CONFUSIONS, counts, of)
-        write_json(aside / RESULTS, results | provenance(experiment, trained.device))
+        results |= provenance(experiment, trained.device)
+        write_json(aside / RESULTS, results | recorded_training(trained.stored))
     if scores:
         columns = {variant.title: found for variant, found in scores.items()}
         print(score_table(columns, spec, f"{spec.name}, {split}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
@@ -24,7 +25,9 @@ LAST = "last.ckpt"
 RESUMABLE = ("epoch", "global_step", "optimizer_states", "lr_schedulers", "loops")
 EMA_DECAY = "ema_decay"
 """Key of a checkpoint whose network is the average of the trained weights."""
-SAID = ("epoch", "protocol", "converted", EMA_DECAY, IDENTITY)
+SETTINGS = "settings"
+"""Key of a checkpoint for all settings of its training, as text."""
+SAID = ("epoch", "protocol", "converted", EMA_DECAY, IDENTITY, SETTINGS)
 """What a checkpoint says beside its tensors, as plain values."""
 _PREFIX = "net."
 
@@ -190,6 +193,7 @@ def load_network(
         CheckpointError: no such checkpoint, or one that contradicts the config.
     """
     checkpoint = load_checkpoint(path)
+    _check_settings(checkpoint, path)
     experiment, notes = as_trained(experiment, spec, checkpoint, path)
     if EMA_DECAY in checkpoint:
         notes.append(
@@ -202,3 +206,10 @@ def load_network(
     load_weights(net, checkpoint, path)
     said = {name: checkpoint[name] for name in SAID if name in checkpoint}
     return net.eval(), said | {"notes": notes}, experiment
+
+
+def _check_settings(checkpoint: Mapping[str, Any], path: str | Path) -> None:
+    settings = checkpoint.get(SETTINGS, {"seed": "0"})
+    texts = isinstance(settings, dict) and all(isinstance(text, str) for text in settings.values())
+    if not texts or not settings.get("seed", "").isdigit():
+        raise CheckpointError(f"{path}: its record of the training's settings is damaged")

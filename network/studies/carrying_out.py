@@ -23,6 +23,7 @@ def carry_out(
     output: Path,
     names: Collection[str] = (),
     seeds: Collection[int] = (),
+    folds: Collection[str] = (),
     devices: Sequence[int] = (),
     jobs: int = 1,
     plan: bool = False,
@@ -35,6 +36,7 @@ def carry_out(
         output: its folder.
         names: of the runs wanted; none for all.
         seeds: wanted; none for all.
+        folds: wanted; none for all.
         devices: CUDA cards, by their numbers on this machine, each of which does a run at a time.
         jobs: runs at a time without ``devices``.
         plan: only say what there is to do.
@@ -49,7 +51,7 @@ def carry_out(
     if any(device < 0 for device in devices):
         raise ConfigError(f"--devices {min(devices)}: cards are counted from 0")
     everything = tasks_of(study, output)
-    wanted = tasks_of(study, output, names, seeds)
+    wanted = tasks_of(study, output, names, seeds, folds)
     _check_output(output, everything[0])
     conductor = Conductor(output, any_code)
     states = {task: conductor.state(task) for task in everything}
@@ -88,13 +90,22 @@ def _check_output(output: Path, task: Task) -> None:
 
 def _check_same_images(states: Mapping[Task, State]) -> None:
     """Refuse runs that are tested on different images or masks: no table could hold them."""
-    first, *others = states
-    for task in others:
-        if states[task].tested.files != states[first].tested.files:
+    firsts: dict[str | None, Task] = {}
+    folds: dict[str, str | None] = {}
+    for task, state in states.items():
+        first = firsts.setdefault(task.fold, task)
+        if state.tested.files != states[first].tested.files:
             raise ConfigError(
                 f"{task.study.path}: {task.name!r} would be tested on other images or masks than "
                 f"{first.name!r}; the runs of a study share their {task.study.split} images"
             )
+        for image in state.tested.files[task.study.split]:
+            other = folds.setdefault(image, task.fold)
+            if other != task.fold:
+                raise ConfigError(
+                    f"{task.study.path}: {image} would be tested in the folds {other!r} and "
+                    f"{task.fold!r}; it counts once, so hold it out in one of them"
+                )
 
 
 def _check_devices(tasks: Sequence[Task]) -> None:
@@ -118,17 +129,24 @@ def _plan(tasks: Sequence[Task], states: Mapping[Task, State]) -> str:
 
 
 def _draw_table(study: Study, output: Path, tasks: Sequence[Task], conductor: Conductor) -> None:
-    """Draw the table of the tests that are as study, data and code are now."""
-    rows: dict[str, list[Path]] = {name: [] for name in study.runs}
-    for task in tasks:
-        if conductor.state(task).stage is Stage.DONE:
-            rows[task.name].append(task.test)
+    """Draw the table of the tests that are as study, data and code are now.
+
+    A seed counts once all its folds are tested.
+    """
+    done = [task for task in tasks if conductor.state(task).stage is Stage.DONE]
+    folds = Counter((task.name, task.seed) for task in done)
+    whole = {each for each, number in folds.items() if number >= len(study.folds)}
+    rows = {
+        name: [task.test for task in done if task.name == name and (name, task.seed) in whole]
+        for name in study.runs
+    }
     rows = {name: tests for name, tests in rows.items() if tests}
     if rows:
         reference = study.reference if study.reference in rows else None
         print(plain_table(write_tables(rows, output, reference)))
-        tested = sum(map(len, rows.values()))
-        print(f"table of {tested} of {_runs(len(tasks))} in {output}")
+        print(f"table of {sum(map(len, rows.values()))} of {_runs(len(tasks))} in {output}")
+    elif done:
+        print(f"{len(done)} of {_runs(len(tasks))} are tested; the table needs all folds of a seed")
 
 
 def _report(tasks: Sequence[Task], conductor: Conductor) -> None:

@@ -1,4 +1,4 @@
-"""A study as commands, one for each run and seed, to be run anywhere with the same folders."""
+"""A study as commands, each of one run, seed and fold, for any place with the same folders."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def commands(tasks: Sequence[Task], script: str, any_code: bool = False) -> list
     lines = []
     for task in tasks:
         words = ["python", script, str(task.study.path), "-o", str(task.output)]
-        words += ["--only", task.name, "--seed", str(task.seed), *flags]
+        words += ["--only", task.name, "--seed", str(task.seed)]
+        words += (["--fold", task.fold] if task.fold else []) + flags
         lines.append(shlex.join(words))
     return lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import NamedTuple
@@ -45,6 +45,8 @@ class Study:
         runs: by the names that they have in tables.
         seeds: each run is trained with each of them.
         reference: name of the run that the others are compared with; None for no comparison.
+        folds: settings of every fold by its name, which hold other images out; each run is trained
+            with each of them, and its scores are those of all held-out images together.
         tta: test-time augmentation of the tests: ``none``, ``lr`` or ``d4``.
         split: images to test on: ``test`` or ``val``.
     """
@@ -52,6 +54,7 @@ class Study:
     runs: Mapping[str, Run]
     seeds: Sequence[int] = (0, 1, 2)
     reference: str | None = None
+    folds: Mapping[str, Sequence[str]] = field(default_factory=dict)
     tta: str = "none"
     split: str = "test"
 
@@ -80,7 +83,8 @@ class Study:
     def _check(self) -> None:
         if not self.runs or not self.seeds:
             raise ConfigError(f"{self.path}: no run, or no seed; give at least one of each")
-        self._check_names()
+        self._check_names("run", self.runs)
+        self._check_names("fold", self.folds)
         for seed, count in Counter(self.seeds).items():
             if count > 1 or not 0 <= seed <= _MAX_SEED:
                 raise ConfigError(
@@ -95,32 +99,39 @@ class Study:
         if self.reference is not None:
             self.check_name(self.reference, f"{self.path}: reference")
         for name, each in self.runs.items():
-            for text in each.overrides:
-                if not isinstance(text, str):
-                    raise ConfigError(
-                        f"{self.path}: {name!r}: settings are texts, as 'net.num_hbis=3', each one "
-                        f"for itself; got {text!r}"
-                    )
-                setting = override_path(text)[0]
-                if setting in _OWN:
-                    raise ConfigError(
-                        f"{self.path}: {name!r} sets {text}, but a study gives {_OWN[setting]} "
-                        "itself; leave it out"
-                    )
+            self._check_settings(name, each.overrides)
+        for name, settings in self.folds.items():
+            self._check_settings(name, settings)
+        if len(self.folds) == 1:
+            raise ConfigError(f"{self.path}: folds={self.folds}: at least two, or none")
 
-    def _check_names(self) -> None:
+    def _check_settings(self, name: str, settings: Sequence[str]) -> None:
+        for text in settings:
+            if not isinstance(text, str):
+                raise ConfigError(
+                    f"{self.path}: {name!r}: settings are texts, as 'net.num_hbis=3', each one "
+                    f"for itself; got {text!r}"
+                )
+            setting = override_path(text)[0]
+            if setting in _OWN:
+                raise ConfigError(
+                    f"{self.path}: {name!r} sets {text}, but a study gives {_OWN[setting]} "
+                    "itself; leave it out"
+                )
+
+    def _check_names(self, kind: str, names: Iterable[str]) -> None:
         folders: dict[str, str] = {}
-        for name in self.runs:
+        for name in names:
             folder = folder_name(name) if isinstance(name, str) else ""
             if not folder:
                 raise ConfigError(
-                    f"{self.path}: {name!r} cannot name a run; use letters and digits"
+                    f"{self.path}: {name!r} cannot name a {kind}; use letters and digits"
                 )
             # File systems of some machines tell no capitals apart.
             other = folders.setdefault(folder.casefold(), name)
             if other != name:
                 raise ConfigError(
-                    f"{self.path}: the runs {other!r} and {name!r} would share the folder "
+                    f"{self.path}: the {kind}s {other!r} and {name!r} would share the folder "
                     f"{folder}; rename one of them"
                 )
 
@@ -132,3 +143,12 @@ class Study:
         """
         if name not in self.runs:
             raise ConfigError(f"{where}: no run {name!r}{nearest(name, self.runs)}")
+
+    def check_fold(self, name: str) -> None:
+        """Refuse a name that no fold has.
+
+        Raises:
+            ConfigError: naming the nearest that there is.
+        """
+        if name not in self.folds:
+            raise ConfigError(f"--fold: no fold {name!r}{nearest(name, self.folds)}")

@@ -1,4 +1,4 @@
-"""One run with one seed: its settings, and where all that comes of it lies."""
+"""One run with one seed, in one fold: its settings, and where all that comes of it lies."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class Task:
         study: that it is of.
         name: of the run.
         seed: of the training.
+        fold: name of the fold; None in a study that has none.
         output: folder of the study.
         dataset: name of the dataset.
     """
@@ -29,11 +30,12 @@ class Task:
     study: Study
     name: str
     seed: int
+    fold: str | None
     output: Path
     dataset: str
 
     def __str__(self) -> str:
-        return f"{self.name}, seed {self.seed}"
+        return f"{self.name}, seed {self.seed}" + (f", {self.fold}" if self.fold else "")
 
     @property
     def config(self) -> Path:
@@ -44,7 +46,8 @@ class Task:
     def overrides(self) -> tuple[str, ...]:
         """All settings that differ from the config's."""
         named = (f"name={self._run_name}", f"seed={self.seed}")
-        return (*self.study.runs[self.name].overrides, *named)
+        of_fold = self.study.folds[self.fold] if self.fold else ()
+        return (*self.study.runs[self.name].overrides, *of_fold, *named)
 
     @property
     def weights(self) -> Path:
@@ -59,7 +62,7 @@ class Task:
     @property
     def test(self) -> Path:
         """Folder of the test."""
-        return self.output / folder_name(self.name) / f"seed_{self.seed}"
+        return self.output / folder_name(self.name) / self._place
 
     @property
     def log(self) -> Path:
@@ -74,7 +77,11 @@ class Task:
     @property
     def _run_name(self) -> str:
         study = folder_name(self.study.path.stem)
-        return f"{study}.{folder_name(self.name)}.seed_{self.seed}"
+        return f"{study}.{folder_name(self.name)}.{self._place}"
+
+    @property
+    def _place(self) -> str:
+        return f"seed_{self.seed}" + (f".{folder_name(self.fold)}" if self.fold else "")
 
     def load(self) -> Experiment:
         """The config with all settings, as the files are now.
@@ -93,30 +100,37 @@ def tasks_of(
     output: Path,
     names: Collection[str] = (),
     seeds: Collection[int] = (),
+    folds: Collection[str] = (),
 ) -> list[Task]:
-    """The tasks of a study: all runs with the first seed, then with the next.
+    """The tasks of a study: all runs with the first seed and fold, then with the next.
 
     Args:
         study: the study.
         output: its folder.
         names: of the runs wanted; none for all.
         seeds: wanted; none for all.
+        folds: wanted; none for all.
 
     Raises:
-        ConfigError: a name or seed that the study does not have, or a fault in a config.
+        ConfigError: a name, seed or fold that the study does not have, or a fault in a config.
     """
     for name in names:
         study.check_name(name, "--only")
+    for fold in folds:
+        study.check_fold(fold)
     if strange := [seed for seed in seeds if seed not in study.seeds]:
         raise ConfigError(
             f"--seed {strange[0]}: {study.path} has the seeds {', '.join(map(str, study.seeds))}"
         )
     datasets = {name: _dataset_of(study, name, output) for name in study.runs}
     return [
-        Task(study, name, seed, output, datasets[name])
+        Task(study, name, seed, fold, output, datasets[name])
         for seed in study.seeds
+        for fold in study.folds or (None,)
         for name in study.runs
-        if (not names or name in names) and (not seeds or seed in seeds)
+        if (not names or name in names)
+        and (not seeds or seed in seeds)
+        and (not folds or fold in folds)
     ]
 
 
@@ -127,4 +141,5 @@ def default_output(study: Study) -> Path:
 
 
 def _dataset_of(study: Study, name: str, output: Path) -> str:
-    return Task(study, name, study.seeds[0], output, "").load().build_dataset().spec.name
+    fold = next(iter(study.folds), None)
+    return Task(study, name, study.seeds[0], fold, output, "").load().build_dataset().spec.name

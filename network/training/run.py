@@ -20,9 +20,11 @@ from network.errors import ConfigError
 from network.experiment import Experiment
 from network.experiment.class_weights import AUTO, weights_of
 from network.experiment.provenance import provenance
+from network.experiment.values import without_addresses
 from network.inference.agreement import check_resumed
 from network.inference.checkpoint_files import (
     LAST,
+    SETTINGS,
     load_checkpoint,
     load_weights,
     remove_unfinished,
@@ -162,6 +164,7 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
         elif resume == "auto":
             print(f"no checkpoint in {folder} yet: training from the beginning")
     facts = {IDENTITY: identity.record(), "protocol": protocol}
+    facts[SETTINGS] = {n: without_addresses(text) for n, text in experiment.settings().items()}
     facts |= {CLASS_PIXELS: pixels} if pixels else {}
     module = SegmentationModule(net, loss, spec, experiment, facts, steps)
     if experiment.compile:

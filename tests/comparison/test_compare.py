@@ -135,6 +135,16 @@ def test_runs_that_differ_in_seed_and_name_are_one_method(tmp_path):
     assert found == {"bicor_s": ["a", "b"], "unet": ["unet"]}
 
 
+def test_runs_that_were_trained_differently_are_two_methods(tmp_path):
+    for seed, lr in enumerate(("0.1", "0.2")):
+        trained = settings(seed, name=f"'lr {lr}'") | {"lr": lr}
+        write_test(
+            tmp_path / lr, MATRICES, seed, settings=settings(seed, lr="0.3"), training=trained
+        )
+    found = group_folders([str(tmp_path / lr) for lr in ("0.1", "0.2")])
+    assert list(found) == ["lr 0.1", "lr 0.2"]
+
+
 def test_methods_of_one_name_are_to_be_named(tmp_path):
     with pytest.raises(ConfigError, match=r"would be called bicor: .*\(they differ in net\)"):
         grouped(tmp_path, a=(0, {}), b=(0, {"net": "BiCoR(f2ce=False)"}))

@@ -300,6 +300,26 @@ def test_a_setting_that_is_newer_than_the_checkpoint(work):
     refused(work, "mix=None (config: 0.25)", arguments=RESUME[1])
 
 
+def test_a_test_says_with_what_the_network_was_trained(work):
+    add(work, "seed = 7\nlr = 0.5")
+    assert run_here(work, *TEST[:1], *TEST[1]).status == 0
+    results = json.loads((work / "new/results.json").read_text())
+    assert (results["settings"]["lr"], results["training"]["lr"]) == ("0.5", "0.01")
+    assert (results["training"]["seed"], results["seed"]) == ("42", 42)
+    changed_checkpoint(work, lambda content: content.pop("settings"))
+    assert run_here(work, *TEST[:1], *TEST[1]).status == 0
+    results = json.loads((work / "new/results.json").read_text())
+    assert "training" not in results
+    assert results["seed"] == 7
+
+
+@pytest.mark.parametrize("record", [3, {"lr": "1"}, {"seed": 3}, {"seed": "many"}])
+def test_damaged_settings_of_the_training(work, record):
+    changed_checkpoint(work, lambda content: content.update(settings=record))
+    refused(work, "ckpt: its record of the training's settings is damaged",
+            script=TEST[0], arguments=TEST[1])  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "record", ["text", {}, {"classes": 3}, None], ids=["text", "empty", "lacking", "None"]
 )
