@@ -59,11 +59,6 @@ def code_spans(document):
     return [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", text)]
 
 
-def is_shell_script(block):
-    """Whether a block is one script for bash, and not a list of commands."""
-    return bool(re.search(r"^for ", block.text, re.MULTILINE))
-
-
 def commands(block):
     """The commands of a block, comments left out."""
     lines = block.text.splitlines()

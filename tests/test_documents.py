@@ -5,9 +5,10 @@ The data are drawn. Only a small backbone, small crops and a single epoch are ov
 
 import importlib
 import inspect
+import json
 import re
+import shlex
 import shutil
-import subprocess
 from pathlib import Path
 from zlib import crc32
 
@@ -16,8 +17,10 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+import yaml
 from rasterio.transform import from_origin
 
+from network.datasets.dataset import SegmentationDataset
 from network.datasets.folder import FolderDataset
 from network.errors import ConfigError
 from network.experiment import Experiment
@@ -31,7 +34,6 @@ from tests.documents import (
     code_spans,
     commands,
     configs_of,
-    is_shell_script,
     parser_of,
     prose,
     read,
@@ -50,6 +52,7 @@ LANGUAGES = {"bash", "sh", "python", "yaml", "text", "bibtex"}
 PUBLISHED_DATA = ("ISPRS Vaihingen", "ISPRS Potsdam", "LoveDA")
 """Sections of the README whose commands test_publishers runs, with data in their layout."""
 DUBAI = REPOSITORY / "docs/dubai.md"
+FOLDERS = REPOSITORY / "docs/folders.md"
 DUBAI_COLORS = [(60, 16, 152), (132, 41, 246), (110, 193, 228), (254, 221, 58), (226, 169, 41)]
 OURS_TO_PUBLISHED = {
     r"encoder\.backbone\.net\.stem_(\d)": lambda m: f"encoder.0.0.{m[1]}",
@@ -100,12 +103,27 @@ def draw_pair(image, mask, colors):
     cv2.imwrite(str(mask), np.broadcast_to(np.uint8(colors)[columns], (64, 64, 3))[..., ::-1])
 
 
-def draw_download_of_dubai(root):
-    for tile in range(1, 9):
-        for part in range(1, 10):
-            folder = root / f"download/dubai/Tile {tile}"
-            name = f"image_part_{part:03d}"
-            draw_pair(folder / f"images/{name}.jpg", folder / f"masks/{name}.png", DUBAI_COLORS)
+def draw_tiles(root, tiles, parts, colors):
+    """Images and masks in the layout of the Dubai publisher."""
+    for tile in range(1, tiles + 1):
+        for part in range(1, parts + 1):
+            name = f"Tile {tile}/{{}}/image_part_{part:03d}"
+            image, mask = (
+                root / f"{name.format('images')}.jpg",
+                root / f"{name.format('masks')}.png",
+            )
+            draw_pair(image, mask, colors)
+
+
+def draw_city(root):
+    """The folder that docs/folders.md begins with, and its dataset.yaml."""
+    (settings,) = (b for b in blocks(FOLDERS, "yaml") if b.text.startswith("# data/city/"))
+    draw_tiles(root / "data/city", 2, 7, [(60, 16, 152), (155, 155, 155), (110, 193, 228)])
+    colors = {"Building": "#3C1098", "Road": "#6EC1E4", "Unlabeled": "#9B9B9B"}
+    rows = [{"title": name, "shape": "bitmap", "color": color, "geometry_config": {}}
+            for name, color in colors.items()]  # fmt: skip
+    (root / "data/city/classes.json").write_text(json.dumps({"classes": rows, "tags": []}))
+    (root / "data/city/dataset.yaml").write_text(settings.text)
 
 
 def draw_geotiff(path, seed):
@@ -130,12 +148,6 @@ def write_published_weights(path, config):
     torch.save({"epoch": 44, "state_dict": weights}, path)
 
 
-def run_script_of(block, root):
-    process = subprocess.run(["bash", "-euc", block.text], cwd=root, check=False,
-                             capture_output=True, text=True)  # fmt: skip
-    assert process.returncode == 0, process.stderr
-
-
 def run(command, root):
     """Check a command and run it, if it can be run here."""
     call = checked(command, root)
@@ -158,12 +170,13 @@ def work(tmp_path_factory):
     """A working folder with all data, and with networks trained on Dubai and Vaihingen."""
     root = tmp_path_factory.mktemp("documents")
     shutil.copytree(REPOSITORY / "config", root / "config")
-    for config in config_files(README):
-        (root / config).parent.mkdir()
-        (root / config).write_text(config_files(README)[config])
+    for document in DOCUMENTS:
+        for config, text in config_files(document).items():
+            (root / config).parent.mkdir(exist_ok=True)
+            (root / config).write_text(text)
     write_layouts(root)
-    draw_download_of_dubai(root)
-    run_script_of(blocks(DUBAI, "bash")[0], root)
+    draw_tiles(root / "data/dubai", 6, 7, DUBAI_COLORS)
+    draw_city(root)
     for index, name in enumerate(("orthophoto", "data/flight/a", "data/flight/b")):
         draw_geotiff(root / f"{name}.tif", index)
     for dataset in ("dubai", "vaihingen"):
@@ -184,9 +197,6 @@ def config_files(document):
 @pytest.mark.parametrize("document", **named(DOCUMENTS))
 def test_every_command_runs(document, work):
     for block in blocks(document, "bash"):
-        if is_shell_script(block):
-            run_script_of(block, work)
-            continue
         for command in commands(block):
             if document == README and block.section in PUBLISHED_DATA:
                 assert checked(command, work)
@@ -263,13 +273,13 @@ def test_python_examples_run(document, work, monkeypatch):
 
 
 def test_own_images_as_the_readme_lays_them(tmp_path):
-    (yaml,) = blocks(README, "yaml")
+    (block,) = blocks(README, "yaml")
     colors = [(60, 16, 152), (110, 193, 228), (0, 0, 0)]
     for stem in ("a_part001", "a_part002", "b_part001", "b_part002", "a_part007", "a_part008"):
         images, masks = tmp_path / "data/mine/images", tmp_path / "data/mine/masks"
         draw_pair(images / f"{stem}.jpg", masks / f"{stem}.png", colors)
-    path = tmp_path / re.match(r"# (\S+)\n", yaml.text)[1]
-    path.write_text(yaml.text)
+    path = tmp_path / re.match(r"# (\S+)\n", block.text)[1]
+    path.write_text(block.text)
     for config, text in config_files(README).items():
         (tmp_path / config).parent.mkdir(parents=True)
         (tmp_path / config).write_text(text)
@@ -278,38 +288,88 @@ def test_own_images_as_the_readme_lays_them(tmp_path):
     dataset = FolderDataset(path.parent)
     assert dataset.spec.classes == ("Building", "Road")
     assert [sample.name for sample in dataset.samples("val")] == ["a_part007"]
-    options = re.findall(r"^# (\w+): ", yaml.text, re.MULTILINE)
+    options = re.findall(r"^# (\w+): ", block.text, re.MULTILINE)
     assert options == ["test", "masks", "first_label", "ignore_values", "unscored"]
     for option in options:
         taken = ("masks", option) if option in ("first_label", "ignore_values") else (option,)
-        path.write_text(re.sub(rf"# ({'|'.join(taken)}):", r"\1:", yaml.text))
+        path.write_text(re.sub(rf"# ({'|'.join(taken)}):", r"\1:", block.text))
         assert FolderDataset(path.parent).samples("test")
 
 
-@pytest.mark.parametrize(("which", "tiles", "parts"), [(0, 6, 7), (1, 8, 9)])
-def test_the_publishers_folders_of_dubai_are_put_in_place(
-    which, tiles, parts, tmp_path, monkeypatch
-):
-    draw_download_of_dubai(tmp_path)
-    found = [block for block in blocks(DUBAI, "bash") if is_shell_script(block)]
-    run_script_of(found[which], tmp_path)
-    expected = {}
-    for tile in range(1, tiles + 1):
-        for part in range(1, parts + 1):
-            for kind, suffix in (("images", "jpg"), ("masks", "png")):
-                source = f"download/dubai/Tile {tile}/{kind}/image_part_{part:03d}.{suffix}"
-                target = f"{kind}/tile{tile}_part{part:03d}.{suffix}"
-                expected[target] = (tmp_path / source).read_bytes()
-    data = tmp_path / "data/dubai"
-    files = [path for path in data.rglob("*") if path.is_file()]
-    assert {str(path.relative_to(data)): path.read_bytes() for path in files} == expected
+@pytest.mark.parametrize(("settings", "tiles", "parts"), [("all", 8, 9), ("part", 6, 7)])
+def test_the_images_of_dubai_are_read_where_they_lie(settings, tiles, parts, tmp_path, monkeypatch):
+    draw_tiles(tmp_path / "data/dubai", 8, 9, DUBAI_COLORS)
     monkeypatch.chdir(tmp_path)
-    dataset = Experiment.load(REPOSITORY / "config/dubai/bicor.py").build_dataset()
-    assert len(dataset.samples("train")) == tiles * (parts - 1)
-    held_out = [f"tile{tile}_part007" for tile in range(1, tiles + 1)]
-    assert [sample.name for sample in dataset.samples("test")] == held_out
-    numbers = f"{tiles * (parts - 1)} (?:are trained|and scores).*? {tiles}"
+    lines = [line for block in blocks(DUBAI, "bash") for line in commands(block)]
+    named_part = [line for line in lines if "name=part" in line]
+    assert len(named_part) == 2
+    for line in named_part if settings == "part" else lines[:1]:
+        overrides = [word for word in shlex.split(line) if word.startswith("dataset.")]
+        experiment = Experiment.load(REPOSITORY / "config/dubai/bicor.py", overrides)
+        dataset = experiment.build_dataset()
+        trained = [
+            f"tile{tile}_part{part:03d}"
+            for tile in range(1, tiles + 1)
+            for part in range(1, parts + 1)
+            if part != 7
+        ]
+        assert [sample.name for sample in dataset.samples("train")] == trained
+        held_out = [f"tile{tile}_part007" for tile in range(1, tiles + 1)]
+        assert [sample.name for sample in dataset.samples("val")] == held_out
+        assert [sample.name for sample in dataset.samples("test")] == held_out
+        sample = dataset.samples("train")[-1]
+        name = f"Tile {tiles}/images/image_part_{parts if parts != 7 else 6:03d}.jpg"
+        assert str(sample.image) == f"data/dubai/{name}"
+        assert str(sample.mask) == str(sample.image).replace("images", "masks")[:-3] + "png"
+    numbers = f"{tiles * (parts - 1)} (?:are trained on|of all).*? {tiles}"
     assert re.search(numbers, " ".join(prose(DUBAI).split()))
+
+
+def test_a_publishers_folder_is_trained_on_as_it_is(tmp_path):
+    draw_city(tmp_path)
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    ((config, text),) = config_files(FOLDERS).items()
+    (tmp_path / config).parent.mkdir(parents=True)
+    (tmp_path / config).write_text(text)
+    block = next(block for block in blocks(FOLDERS, "bash") if config in block.text)
+    assert len(commands(block)) <= 3
+    for command in commands(block):
+        run(command, tmp_path)
+    assert (tmp_path / "model_weights/city/bicor/best.ckpt").is_file()
+    assert before <= {path for path in tmp_path.rglob("*") if path.is_file()}
+    dataset = FolderDataset(tmp_path / "data/city")
+    assert dataset.spec.classes == ("Building", "Road")
+    assert [sample.name for sample in dataset.samples("val")] == ["tile1_part007", "tile2_part007"]
+    item = SegmentationDataset(dataset, "val")[0]
+    assert item["mask"].unique(return_counts=True)[1].tolist() == [22 * 64, 21 * 64, 21 * 64]
+
+
+def test_settings_in_the_document_on_folders(tmp_path):
+    found = [yaml.safe_load(block.text) for block in blocks(FOLDERS, "yaml")]
+    _, splits, labels = found
+    draw_city(tmp_path)
+    root = tmp_path / "data/city"
+    draw_tiles(root, 2, 9, [(60, 16, 152), (110, 193, 228)])
+    (root / "val.txt").write_text(
+        "tile1_part007\n# and its second file\nTile 2/images/image_part_007.jpg"
+    )
+    (root / "lists").mkdir()
+    (root / "lists/train.txt").write_text("tile1_part001\ntile2_part001.jpg"[:-4])
+    dataset = FolderDataset(root, **splits)
+    names = {s: [sample.name for sample in dataset.samples(s)] for s in ("train", "val", "test")}
+    assert names == {
+        "train": ["tile1_part001", "tile2_part001"],
+        "val": ["tile1_part007", "tile2_part007"],
+        "test": ["tile1_part008", "tile2_part008", "tile2_part009"],
+    }
+    own = FolderDataset(tmp_path, **labels)
+    assert own.spec.classes == ("Building", "Road")
+    assert own.encode_indices(np.array([[0, 10, 20]], np.uint8)).tolist() == [[2, 0, 1]]
+    for text in next(
+        block.text for block in blocks(FOLDERS, "text") if "title" in block.text
+    ).splitlines():
+        (tmp_path / "classes.json").write_text(text)
+        assert FolderDataset(tmp_path, classes="classes.json").spec.palette[0] == (80, 227, 194)
 
 
 @pytest.mark.parametrize("document", **named(DOCUMENTS))
@@ -342,7 +402,8 @@ def test_paths_and_names_in_the_text_exist(document):
 
 
 @pytest.mark.parametrize("document", **named(DOCUMENTS))
-def test_settings_and_flags_in_the_text_are_known(document, work):
+def test_settings_and_flags_in_the_text_are_known(document, work, monkeypatch):
+    monkeypatch.chdir(work)
     flags = {"--nodes", "--ntasks-per-node"}  # of SLURM
     for script in scripts():
         flags |= {*parser_of(script, work)[0]._option_string_actions}

@@ -1,54 +1,66 @@
-"""A folder of one's own images: ``images/`` and ``masks/`` with the same file stems."""
+"""A folder of one's own images, such as ``images/`` and ``masks/`` with the same file stems."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatch
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from network.datasets.catalog import IMAGENET_MEAN, IMAGENET_STD, Color, DatasetSpec
+from network.datasets.class_table import class_table
 from network.datasets.folder_settings import (
-    class_table,
-    color,
     index_settings,
     list_of,
+    mask_kind,
     read_settings,
+    table_of,
+    text_of,
 )
 from network.datasets.labels import Held
 from network.datasets.layout import (
+    SPLITS,
     DatasetLayout,
     Report,
     Sample,
     check_split,
     listed,
-    pair_files,
     refuse,
 )
+from network.datasets.pairing import Pairing
+from network.datasets.selection import Selection
 from network.errors import ConfigError, DataError
-from network.files.images import list_images
+from network.files.notes import say_once
 
 
 class FolderDataset(DatasetLayout):
-    """Images in ``root/images``, masks of the same stem in ``root/masks``.
+    """Images in ``root/images``, masks of the same stem in ``root/masks``, or where patterns say.
 
     What is not given here is read from ``root/dataset.yaml``, which has the same names.
 
     Args:
         root: the folder.
-        classes: RGB color of each class by its name, in the order of the class indices; or only
-            the names where masks hold indices.
-        ignore_colors: RGB colors in masks that count as no class.
+        classes: color of each class by its name, in the order of the class indices, as three
+            numbers (RGB) or ``#RRGGBB``; the name of a JSON file in the folder that holds them; or
+            only the names where masks hold indices.
+        ignore_colors: colors in masks that count as no class, also by the names that they have in
+            ``classes``, which then are none.
         ignore_values: stored values that count as no class in masks of indices (255, -1, or NaN).
         first_label: stored value of the first class in masks of indices (1 where they count from
             1); the others follow it.
         unscored: names of classes that do not enter the means.
-        masks: ``color`` or ``index``.
-        val: pattern (or patterns) of the stems held out for validation, as ``*_part007``.
-        test: pattern of the stems to test on, held out as well; without it, those of ``val``.
+        masks: ``color`` or ``index``; without it, ``index`` where ``labels`` are given.
+        val: names held out for validation, patterns of them as ``*_part007``, or text files in the
+            folder that list them (see ``Selection``).
+        test: those to test on, held out as well; without it, those of ``val``.
         name: of the dataset, for output folders; without it, the folder's name.
         cache: keep decoded images in memory (of every loading process); for small datasets.
         mean, std: normalisation of the bands of images scaled to 0..1.
+        labels: name of the class by each stored value in masks of indices, ``ignore`` for values
+            that count as no class; instead of ``first_label``. Without ``classes`` they are these.
+        train: what to train on, as ``val``; without it, all that is not held out.
+        image_files, mask_files: patterns of where images and masks lie (see ``FilePattern``).
+        sample_names: what samples are called (see ``Pairing``).
 
     Raises:
         ConfigError: settings that contradict each other, or none at all.
@@ -57,8 +69,8 @@ class FolderDataset(DatasetLayout):
     def __init__(
         self,
         root: str | Path,
-        classes: Mapping[str, Color] | Sequence[str] | None = None,
-        ignore_colors: Sequence[Color] | None = None,
+        classes: Mapping[str, Color | str] | Sequence[str] | str | None = None,
+        ignore_colors: Sequence[Color | str] | str | None = None,
         ignore_values: float | Sequence[float] | None = None,
         unscored: Sequence[str] | None = None,
         masks: str | None = None,
@@ -69,6 +81,11 @@ class FolderDataset(DatasetLayout):
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
         first_label: int | None = None,
+        labels: Mapping[float, str] | None = None,
+        train: str | Sequence[str] | None = None,
+        image_files: str | None = None,
+        mask_files: str | None = None,
+        sample_names: str | None = None,
     ) -> None:
         self.root = Path(root)
         self.cache = cache
@@ -81,22 +98,36 @@ class FolderDataset(DatasetLayout):
             "masks": masks,
             "val": val,
             "test": test,
+            "train": train,
+            "image_files": image_files,
+            "mask_files": mask_files,
+            "sample_names": sample_names,
+            "labels": labels,
         }
         settings = read_settings(self.root, {k: v for k, v in given.items() if v is not None})
-        self.masks = settings.get("masks", "color")
-        if self.masks not in ("color", "index"):
-            raise ConfigError(f"masks={self.masks!r}: 'color' or 'index'")
-        self.val = list_of(str, settings, "val")
-        self.test = list_of(str, settings, "test")
-        names, palette = class_table(settings["classes"], self.masks)
-        self.first_label, self.ignore_values = index_settings(settings, self.masks, len(names))
+        self.masks = mask_kind(settings)
+        self._pairing = Pairing(
+            text_of(settings, "image_files", "images/*"),
+            text_of(settings, "mask_files", "masks/*"),
+            text_of(settings, "sample_names"),
+        )
+        self._held = {
+            split: Selection(self.root, split, list_of(str, settings, split)) for split in SPLITS
+        }
+        names, palette, ignored = class_table(
+            settings["classes"] if "classes" in settings else table_of(settings).names,
+            self.masks,
+            self.root,
+            list_of(list, settings, "ignore_colors"),
+        )
+        self._by_table = "labels" in settings
+        self._values, self.ignore_values = index_settings(settings, names)
+        self.first_label = min(self._values)
         self.spec = DatasetSpec(
             name=name or self.root.resolve().name,
             classes=names,
             palette=palette,
-            ignore_colors=tuple(
-                color("ignore_colors", value) for value in list_of(list, settings, "ignore_colors")
-            ),
+            ignore_colors=ignored,
             unscored=list_of(str, settings, "unscored"),
             mean=tuple(mean),
             std=tuple(std),
@@ -105,7 +136,10 @@ class FolderDataset(DatasetLayout):
             set(palette) & set(self.spec.ignore_colors)
         )
         if self.masks == "color" and shared:
-            raise ConfigError(f"the color {sorted(shared)[0]} stands for two things in the classes")
+            raise ConfigError(
+                f"the color {sorted(shared)[0]} stands for two things in the classes; a class that "
+                "is to be ignored stands in ignore_colors by its name"
+            )
         strange = set(self.spec.unscored) - set(names)
         if strange:
             raise ConfigError(f"unscored names no class: {', '.join(sorted(strange))}")
@@ -113,51 +147,74 @@ class FolderDataset(DatasetLayout):
     def samples(self, split: str, report: Report = refuse) -> list[Sample]:
         """The samples of a split (see ``DatasetLayout.samples``)."""
         check_split(split)
-        images, masks = (list_images(self.root / kind) for kind in ("images", "masks"))
-        pairs = pair_files(images, masks, report=report)
-        both = [p.name for p in pairs if _matches(p.name, self.val) and _matches(p.name, self.test)]
-        if both:
-            report(
-                DataError(
-                    f"{self.root}: val={list(self.val)} and test={list(self.test)} both hold "
-                    f"{listed(both)}; an image must not be in two splits"
-                )
-            )
-        if not self.val and split != "train" and not (split == "test" and self.test):
+        pairs = self._pairing.samples(self.root, report)
+        names = {key: held.names(pairs, report) for key, held in self._held.items()}
+        if not self._held["test"]:
+            names["test"] = names["val"]
+        if not self._held["train"]:
+            names["train"] = {pair.name for pair in pairs} - names["val"] - names["test"]
+        self._check_apart(names, report)
+        if not self._held["val"] and split != "train" and not (split == "test" and names["test"]):
             raise ConfigError(
                 f"{self.root}: no held-out files. Name them by a pattern, for example "
                 f"dataset.val='*_val'"
             )
-        test = self.test or self.val
-        chosen = {
-            "train": [p for p in pairs if not _matches(p.name, self.val + self.test)],
-            "val": [p for p in pairs if _matches(p.name, self.val)],
-            "test": [p for p in pairs if _matches(p.name, test)],
-        }[split]
+        chosen = [pair for pair in pairs if pair.name in names[split]]
         if not chosen:
             raise DataError(
                 f"{self.root}: of {len(pairs)} images none is left for {split!r} with "
-                f"val={list(self.val)}, test={list(self.test)}"
+                f"{self._said(*SPLITS)}"
+            )
+        outside = [pair.name for pair in pairs if not any(pair.name in n for n in names.values())]
+        if outside:
+            say_once(
+                self.root,
+                "outside",
+                f"{len(outside)} of the {len(pairs)} images in {self.root} are in no split by "
+                f"{self._said(*SPLITS)}: {listed(outside)}",
             )
         return chosen
 
+    def _check_apart(self, names: Mapping[str, set[str]], report: Report) -> None:
+        """Refuse images that two of the settings name."""
+        for first, second in combinations((split for split in SPLITS if self._held[split]), 2):
+            both = sorted(names[first] & names[second])
+            if both:
+                report(
+                    DataError(
+                        f"{self.root}: {self._said(first, second, joined=' and ')} both hold "
+                        f"{listed(both)}; an image must not be in two splits"
+                    )
+                )
+
+    def _said(self, *splits: str, joined: str = ", ") -> str:
+        given = ((split, self._held[split].entries) for split in splits)
+        return joined.join(f"{split}={list(entries)}" for split, entries in given if entries)
+
+    def class_values(self) -> dict[int, int]:
+        """Index of each class by its stored value (see ``DatasetLayout.class_values``)."""
+        return self._values
+
     def protocol(self) -> dict[str, Any]:
-        """The patterns of the held-out images."""
-        return {"val": list(self.val), "test": list(self.test or self.val)}
+        """What names the images of the splits."""
+        held = self._held
+        rule = {"val": held["val"].protocol(), "test": (held["test"] or held["val"]).protocol()}
+        return rule | ({"train": held["train"].protocol()} if held["train"] else {})
 
     def doubts(self, held: Held) -> DataError | None:
-        """Whether the masks evidently count from another value than ``first_label``."""
-        first, last = self.first_label, self.first_label + self.spec.num_classes - 1
-        for value, lacks, start in ((last + 1, 0, first + 1), (first - 1, last - first, first - 1)):
-            if value in held.unlisted and lacks not in held.indices:
+        """Whether the masks evidently count from another value than the first class has."""
+        first, last = min(self._values), max(self._values)
+        if len(self._values) <= last - first:
+            return None
+        for value, lacks, shift in ((last + 1, first, 1), (first - 1, last, -1)):
+            if value in held.unlisted and self._values[lacks] not in held.indices:
+                start = first + shift
+                label = "" if self._by_table else f"first_label={first}, so that "
+                advice = f"Move labels by {shift}" if self._by_table else f"Set first_label={start}"
                 return DataError(
                     f"the masks of {self.root} seem to count from {start}: {value} occurs, though "
-                    f"it is no class (first_label={first}, so that the classes are stored as "
-                    f"{first} to {last}), and {first + lacks} nowhere. Set first_label={start}, "
-                    f"or, where {value} is no label, add it to ignore_values"
+                    f"it is no class ({label}the classes are stored as {first} to {last}), and "
+                    f"{lacks} nowhere. {advice}, or, where {value} is no label, add it to "
+                    "ignore_values"
                 )
         return None
-
-
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatch(name, pattern) for pattern in patterns)

@@ -8,21 +8,21 @@ from typing import Any
 
 import yaml
 
-from network.datasets.catalog import Color
+from network.datasets.label_table import LabelTable
 from network.errors import ConfigError, MissingDataError
 
-MAX_CLASSES = 250
 SETTINGS_FILE = "dataset.yaml"
 SHARED_SETTINGS = (
     *("classes", "ignore_colors", "ignore_values", "first_label", "unscored", "masks", "val"),
-    "test",
+    *("test", "train", "image_files", "mask_files", "sample_names", "labels"),
 )
 _KINDS = {
     str: "names or patterns",
     float: "numbers",
-    list: "colors such as [0, 0, 0]",
+    list: "colors such as [0, 0, 0] or '#000000'",
 }
-_TYPES = {str: str, float: (int, float), list: (list, tuple)}
+_MERGE = "tag:yaml.org,2002:merge"
+_TYPES = {str: str, float: (int, float), list: (list, tuple, str)}
 
 
 def read_settings(root: Path, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def read_settings(root: Path, given: Mapping[str, Any]) -> dict[str, Any]:
                 f"known are {', '.join(SHARED_SETTINGS)}"
             )
     settings = {k: v for k, v in (stored | dict(given)).items() if v is not None}
-    if "classes" not in settings:
+    if not {"classes", "labels"} & settings.keys():
         if not root.is_dir():
             raise MissingDataError(f"no folder {root}")
         raise ConfigError(f"no classes: give dataset.classes, or list them in {path}")
@@ -61,10 +61,11 @@ class _OnceLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen: list[Any] = []
         for key, _ in node.value:
-            if key.value in seen:
+            value = self.construct_object(key, deep=True) if key.tag != _MERGE else "<<"
+            if value in seen:
                 line = key.start_mark.line + 1
-                raise yaml.YAMLError(f"line {line}: {key.value!r} stands there a second time")
-            seen.append(key.value)
+                raise yaml.YAMLError(f"line {line}: {value!r} stands there a second time")
+            seen.append(value)
         return super().construct_mapping(node, deep)
 
 
@@ -88,73 +89,79 @@ def list_of(kind: type, settings: Mapping[str, Any], name: str) -> tuple:
     return tuple(values)
 
 
-def index_settings(
-    settings: Mapping[str, Any], masks: str, num_classes: int
-) -> tuple[int, tuple[float, ...]]:
-    """``first_label`` and ``ignore_values``, which masks of indices have.
+def text_of(settings: Mapping[str, Any], name: str, default: str | None = None) -> str | None:
+    """A setting that is one text.
 
     Raises:
-        ConfigError: masks in colors, or values that are those of classes.
+        ConfigError: another kind of value.
     """
-    first, ignored = settings.get("first_label", 0), list_of(float, settings, "ignore_values")
+    value = settings.get(name, default)
+    if value is not None and (not isinstance(value, str) or not value):
+        raise ConfigError(f"{name}={value!r}: a text, such as 'images/*'")
+    return value
+
+
+def mask_kind(settings: Mapping[str, Any]) -> str:
+    """What masks hold: ``color`` or ``index``, which ``labels`` imply.
+
+    Raises:
+        ConfigError: another value, or settings that masks in colors do not have.
+    """
+    masks = settings.get("masks", "index" if "labels" in settings else "color")
+    if masks not in ("color", "index"):
+        raise ConfigError(f"masks={masks!r}: 'color' or 'index'")
+    for name in ("first_label", "ignore_values", "labels"):
+        if masks == "color" and settings.get(name):
+            raise ConfigError(
+                f"{name}={settings[name]!r} is of masks of class indices, and these are in "
+                "colors: set masks='index' or leave it out (ignore_colors are for colors)"
+            )
+    return masks
+
+
+def table_of(settings: Mapping[str, Any]) -> LabelTable:
+    """The table ``labels``.
+
+    Raises:
+        ConfigError: none, or one that contradicts ``first_label``.
+    """
+    if "first_label" in settings:
+        raise ConfigError(
+            f"first_label={settings['first_label']} and labels both say which value is which "
+            "class; leave first_label out"
+        )
+    return LabelTable.of(settings["labels"])
+
+
+def index_settings(
+    settings: Mapping[str, Any], classes: Sequence[str]
+) -> tuple[dict[int, int], tuple[float, ...]]:
+    """What the stored values of masks of indices are: by ``labels``, or from ``first_label`` on.
+
+    Returns:
+        index of each class by its value; values that are ignored.
+
+    Raises:
+        ConfigError: settings that contradict each other.
+    """
+    ignored = list_of(float, settings, "ignore_values")
+    if "labels" in settings:
+        table = table_of(settings)
+        values = table.indices(classes)
+        confused = [value for value in ignored if value in values]
+        if confused:
+            raise ConfigError(
+                f"ignore_values {confused} are classes in labels; take them out of one of the two"
+            )
+        return values, (*table.ignored, *ignored)
+    first = settings.get("first_label", 0)
     if not isinstance(first, int) or isinstance(first, bool):
         raise ConfigError(f"first_label={first!r}: a whole number, the value of the first class")
-    if masks == "color":
-        for name, value in (("first_label", first), ("ignore_values", ignored)):
-            if value:
-                raise ConfigError(
-                    f"{name}={settings[name]!r} is of masks of class indices, and these are in "
-                    "colors: set masks='index' or leave it out (ignore_colors are for colors)"
-                )
-    confused = [value for value in ignored if value in range(first, first + num_classes)]
+    values = {first + index: index for index in range(len(classes))}
+    confused = [value for value in ignored if value in values]
     if confused:
         raise ConfigError(
             f"ignore_values {confused} are indices of classes, which are stored as {first} to "
-            f"{first + num_classes - 1}; masks that count from 1 need first_label=1"
+            f"{max(values)}; masks that count from 1 need first_label=1"
         )
-    return first, ignored
-
-
-def class_table(classes: Any, masks: str) -> tuple[tuple[str, ...], tuple[Color, ...]]:
-    """Names and colors of ``classes``; without colors, distinct ones are made up.
-
-    Raises:
-        ConfigError: no names, no colors where masks have some, too few or too many.
-    """
-    if isinstance(classes, Mapping):
-        names = tuple(str(name) for name in classes)
-        palette = tuple(color(name, value) for name, value in classes.items())
-    elif masks == "index" and not isinstance(classes, str) and isinstance(classes, Sequence):
-        names = tuple(str(name) for name in classes)
-        palette = tuple(_distinct_color(index) for index in range(len(names)))
-    else:
-        raise ConfigError(
-            "classes must map each name to its color, as {'road': (110, 193, 228), ...}; "
-            "names alone do where masks='index'"
-        )
-    if not 2 <= len(names) <= MAX_CLASSES:
-        raise ConfigError(f"{len(names)} classes: from 2 to {MAX_CLASSES} are possible")
-    return names, palette
-
-
-def color(name: str, value: Sequence[int]) -> Color:
-    """A color of three numbers.
-
-    Raises:
-        ConfigError: anything else.
-    """
-    values = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else ()
-    if len(values) != 3 or not all(isinstance(v, int) and 0 <= v <= 255 for v in values):
-        raise ConfigError(f"color of {name!r}: three numbers from 0 to 255 (RGB), got {value!r}")
-    return values
-
-
-def _distinct_color(index: int) -> Color:
-    """Neighboring indices get far-apart colors: their bits are spread over the three bands."""
-    found = [0, 0, 0]
-    value = index + 1
-    for shift in range(7, -1, -1):
-        for band in range(3):
-            found[band] |= (value >> band & 1) << shift
-        value >>= 3
-    return tuple(found)
+    return values, ignored

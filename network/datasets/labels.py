@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,18 +83,21 @@ def decode_indices(path: Path, spec: DatasetSpec, encode: Encode) -> tuple[np.nd
 
 
 def encode_values(
-    raw: np.ndarray, spec: DatasetSpec, first_label: int, ignore_values: Sequence[float]
+    raw: np.ndarray,
+    index_of: Mapping[int, int],
+    ignore_values: Sequence[float],
+    ignore_index: int,
 ) -> np.ndarray:
     """Turn stored values into class indices.
 
-    Shapes: raw of any real type [H, W] -> uint8 [H, W]: 0..N-1 for the values that follow
-    ``first_label``, ``spec.ignore_index`` for ``ignore_values``, ``UNKNOWN`` for all others, such
-    as those that are no whole numbers.
+    Shapes: raw of any real type [H, W] -> uint8 [H, W]: the class's index for the values in
+    ``index_of``, ``ignore_index`` for ``ignore_values``, ``UNKNOWN`` for all others, such as those
+    that are no whole numbers.
     """
     if raw.dtype != np.uint8:
-        return _encode_values(raw, spec, first_label, ignore_values)
+        return _encode_values(raw, index_of, ignore_values, ignore_index)
     values = np.arange(256, dtype=np.uint8)
-    table = _encode_values(values, spec, first_label, ignore_values)
+    table = _encode_values(values, index_of, ignore_values, ignore_index)
     most = int(raw.max()) + 1
     return raw if (table[:most] == values[:most]).all() else cv2.LUT(raw, table)
 
@@ -157,15 +160,22 @@ def _storable(value: float | None, dtype: np.dtype) -> np.generic | None:
 
 
 def _encode_values(
-    raw: np.ndarray, spec: DatasetSpec, first_label: int, ignore_values: Sequence[float]
+    raw: np.ndarray,
+    index_of: Mapping[int, int],
+    ignore_values: Sequence[float],
+    ignore_index: int,
 ) -> np.ndarray:
-    listed = (raw >= first_label) & (raw < first_label + spec.num_classes)
+    first, last = min(index_of), max(index_of)
+    table = np.full(last - first + 1, UNKNOWN, np.uint8)
+    for value, index in index_of.items():
+        table[value - first] = index
+    inside = (raw >= first) & (raw <= last)
     if raw.dtype.kind == "f":
-        listed &= raw == np.floor(raw)
+        inside &= raw == np.floor(raw)
     mask = np.full(raw.shape, UNKNOWN, np.uint8)
-    mask[listed] = raw[listed].astype(np.int64) - first_label
+    mask[inside] = table[raw[inside].astype(np.int64) - first]
     for value in ignore_values:
-        mask[_equal(raw, value)] = spec.ignore_index
+        mask[_equal(raw, value)] = ignore_index
     return mask
 
 
@@ -187,7 +197,7 @@ def _unknown_fault(path: Path, values: np.ndarray, share: float) -> DataError:
         "as ignored"
     )
     if not colored:
-        advice += " (ignore_values; first_label=1 where masks count from 1)"
+        advice += " (labels, ignore_values; first_label=1 where masks count from 1)"
     elif (values == values[:, :1]).all():
         advice = "If the masks hold class indices, set masks='index'"
     return DataError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -164,7 +165,11 @@ class DatasetLayout(ABC):
 
     def encode_indices(self, raw: np.ndarray) -> np.ndarray:
         """Stored values [H, W] as class indices uint8 [H, W], ``UNKNOWN`` where not listed."""
-        return encode_values(raw, self.spec, self.first_label, self.ignore_values)
+        return encode_values(raw, self.class_values(), self.ignore_values, self.spec.ignore_index)
+
+    def class_values(self) -> dict[int, int]:
+        """Index of each class by its stored value, in masks of indices."""
+        return {self.first_label + index: index for index in range(self.spec.num_classes)}
 
 
 def pair_files(
@@ -180,26 +185,64 @@ def pair_files(
         DataError: an image without a mask, or a mask without an image (names listed), unless
             ``report`` takes it.
     """
-    image_of = {path.stem.removesuffix(image_suffix): path for path in images}
-    mask_of = {path.stem.removesuffix(mask_suffix): path for path in masks}
-    for paths, by_stem in ((images, image_of), (masks, mask_of)):
-        if len(by_stem) < len(paths):
-            kept = set(by_stem.values())
-            twice = sorted({path.stem for path in paths if path not in kept})
-            report(DataError(f"several files of one name in {paths[0].parent}: {listed(twice)}"))
+    labeled = (
+        [Labeled(path.stem.removesuffix(suffix), path.stem, path) for path in paths]
+        for paths, suffix in ((images, image_suffix), (masks, mask_suffix))
+    )
+    places = (str(paths[0].parent) if paths else "no folder" for paths in (images, masks))
+    return [Sample(*pair) for pair in sorted(matched(*labeled, *places, report))]
+
+
+class Labeled(NamedTuple):
+    """A file, what its counterpart has too, and what messages call it."""
+
+    key: Hashable
+    label: str
+    path: Path
+
+
+def matched(
+    images: Sequence[Labeled],
+    masks: Sequence[Labeled],
+    image_place: str,
+    mask_place: str,
+    report: Report = refuse,
+) -> list[tuple[Hashable, Path, Path]]:
+    """Match images and masks by their keys: (key, image, mask) of each pair.
+
+    Args:
+        images: to match.
+        masks: to match.
+        image_place: where the images are, for messages.
+        mask_place: where the masks are.
+        report: takes what is wrong.
+
+    Raises:
+        DataError: an image without a mask, a mask without an image, or several files of one key,
+            unless ``report`` takes it.
+    """
+    for files, place in ((images, image_place), (masks, mask_place)):
+        count = Counter(each.key for each in files)
+        twice = sorted({each.label for each in files if count[each.key] > 1})
+        if twice:
+            report(DataError(f"several files of one name in {place}: {listed(twice)}"))
+    image_of, mask_of = ({each.key: each for each in files} for files in (images, masks))
     lonely = [
-        f"{len(names)} {kind} in {paths[0].parent} without {other} of the same name in "
-        f"{others[0].parent}: {listed(sorted(names))}"
-        for kind, paths, other, others, names in (
-            ("images", images, "a mask", masks, image_of.keys() - mask_of.keys()),
-            ("masks", masks, "an image", images, mask_of.keys() - image_of.keys()),
+        f"{len(labels)} {kind} in {place} without {other} of the same name in {other_place}: "
+        f"{listed(sorted(labels))}"
+        for kind, place, other, other_place, labels in (
+            ("images", image_place, "a mask", mask_place, _without(image_of, mask_of)),
+            ("masks", mask_place, "an image", image_place, _without(mask_of, image_of)),
         )
-        if names
+        if labels
     ]
     if lonely:
         report(DataError("; ".join(lonely) + ". Add what is missing or take these files out"))
-    stems = sorted(image_of.keys() & mask_of.keys())
-    return [Sample(stem, image_of[stem], mask_of[stem]) for stem in stems]
+    return [(k, image_of[k].path, mask_of[k].path) for k in image_of if k in mask_of]
+
+
+def _without(files: Mapping[Hashable, Labeled], others: Mapping[Hashable, Labeled]) -> list[str]:
+    return [each.label for key, each in files.items() if key not in others]
 
 
 def check_split(split: str) -> None:

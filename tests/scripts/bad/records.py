@@ -25,6 +25,17 @@ def records(root: Path, rng: random.Random) -> Iterator[Case]:
             listing + "\nunscored: 7\n", "classes: {A: [-1, 0, 0], B: [1, 1, 1]}",
             "classes: {A: [0.5, 0, 0], B: [1, 1, 1]}", "classes: {'': [0, 0, 0], B: [1, 1, 1]}",
             "classes: {1: [0, 0, 0], 2: [1, 1, 1]}", "classes: {A: [0, 0, 0]}\nmasks: 7",
+            'classes: {A: "#000001", B: "#000002"}\nval: val.txt',
+            listing + "\ntrain: nothing_of_that_name\n", listing + "\ntrain: scene_001_val\n",
+            listing + "\ntest: {a: b}\n",
+            listing + "\nimage_files: pictures/*\n", listing + "\nimage_files: images/a.jpg\n",
+            listing + "\nmask_files: [masks]\n", listing + "\nmask_files: '*/*'\n",
+            listing + "\nsample_names: ../*\n", listing + "\nlabels: 3\n",
+            listing + "\nlabels: {1: A, 2: B}\n", "labels: {1: A, 2: B}\nfirst_label: 1",
+            "labels: {1: A, 1.0: B}", "labels: {1: [A], 2: B}", "labels: {0: ignore}",
+            "classes: classes.json", "classes: dataset.yaml", "classes: {A: '#12345', B: '#1234'}",
+            'classes: {A: "#000001", B: "#000002"}\nignore_colors: ["#00"]',
+            'classes: {A: "#000001", B: "#000002"}\nignore_colors: B',
             "classes: [A, A]", "classes: [A, 2, null]", "x: " + "[" * 3000, "? [a]\n: b",
         )
     ):  # fmt: skip
