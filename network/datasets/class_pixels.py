@@ -21,7 +21,8 @@ def class_pixels(layout: DatasetLayout, samples: Sequence[Sample]) -> list[int]:
     classes = layout.spec.num_classes
 
     def count(sample: Sample) -> np.ndarray:
-        return np.bincount(layout.read_mask(sample.mask).ravel(), minlength=classes)[:classes]
+        target = layout.read_target(sample.image, sample.mask)
+        return np.bincount(target.ravel(), minlength=classes)[:classes]
 
     with ThreadPoolExecutor(default_processes()) as pool:
         counts = pool.map(count, samples)

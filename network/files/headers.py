@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import struct
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
+import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
@@ -50,9 +52,46 @@ _COMPRESSIONS = {
     50002: "JPEG XL",
     52546: "JPEG XL",
 }
+_PLAIN_TYPES = {(8, 1): "uint8", (16, 1): "uint16", (16, 2): "int16", (32, 3): "float32"}
+"""By bits and sample format."""
 _JPEG = 7
 _BLOCK = re.compile(r".*IReadBlock failed at [^:]*: ")
 """Of GDAL's messages: names a block, where the file is what is damaged."""
+
+
+class Plain(NamedTuple):
+    """Where the pixels of an uncompressed TIFF lie, all in one piece, each with its bands together.
+
+    Attributes:
+        height, width, bands: of the image.
+        dtype: NumPy's name of the type.
+        position: of the first byte.
+        colored: whether they are red, green and blue first of all.
+    """
+
+    height: int
+    width: int
+    bands: int
+    dtype: str
+    position: int
+    colored: bool
+
+    @property
+    def rgb(self) -> bool:
+        """Whether they are red, green and blue of 8 bits."""
+        return self.colored and self.bands == 3 and self.dtype == "uint8"
+
+    def map(self, path: Path) -> np.ndarray | None:
+        """The values [H, W, bands], read where they are looked at; None if they are not all there.
+
+        Args:
+            path: of the file.
+        """
+        try:
+            shape = self.height, self.width, self.bands
+            return np.memmap(path, self.dtype, "r", self.position, shape)
+        except (OSError, ValueError):  # truncated
+            return None
 
 
 @dataclass(frozen=True)
@@ -67,7 +106,7 @@ class Header:
         height, width: of a JPEG.
         compression: of a TIFF.
         nodata: value that a TIFF declares to be no data.
-        plain: height, width and position of the pixels of an uncompressed RGB TIFF without gaps.
+        plain: where the pixels of an uncompressed TIFF lie that says nothing of no data.
     """
 
     kind: str = ""
@@ -78,7 +117,7 @@ class Header:
     width: int = 0
     compression: str = ""
     nodata: float | None = None
-    plain: tuple[int, int, int] | None = None
+    plain: Plain | None = None
 
 
 def read_header(path: Path) -> Header:
@@ -203,16 +242,20 @@ def _tiff(file: BinaryIO, start: bytes) -> Header:
     name = _COMPRESSIONS.get(compression, f"number {compression}")
     nodata = _number(tags.get(_NODATA))
     orientation = _valid(_first(tags, _ORIENTATION, 1))
-    return Header(
-        "TIFF", orientation, colors, bits, compression=name, nodata=nodata, plain=_plain(tags)
-    )
+    native = start[:2] == (b"II" if sys.byteorder == "little" else b"MM")
+    silent = _NODATA not in tags and not directory.next  # which may be a mask
+    plain = _plain(tags, native) if silent else None
+    return Header("TIFF", orientation, colors, bits, compression=name, nodata=nodata, plain=plain)
 
 
-def _plain(tags: Mapping[int, Any]) -> tuple[int, int, int] | None:
-    wanted = {259: (1, 1), 262: (0, 2), 274: (1, 1), 277: (1, 3), 284: (1, 1), 266: (1, 1)}
+def _plain(tags: Mapping[int, Any], native: bool) -> Plain | None:
+    wanted = {259: (1, 1), 274: (1, 1), 284: (1, 1), 266: (1, 1)}
     if any(_first(tags, tag, missing) != value for tag, (missing, value) in wanted.items()):
         return None
-    if set(_values(tags, 258, 1)) != {8} or set(_values(tags, 339, 1)) != {1} or 322 in tags:
+    bits, forms = {*_values(tags, 258, 1)}, {*_values(tags, 339, 1)}
+    dtype = _PLAIN_TYPES.get((*bits, *forms)) if len(bits) == len(forms) == 1 else None
+    colors, bands = _first(tags, 262, 0), _first(tags, 277, 1)
+    if dtype is None or colors not in (1, 2) or 322 in tags or not (native or bits == {8}):
         return None
     height, width = _first(tags, 257, 0), _first(tags, 256, 0)
     offsets, sizes = _values(tags, 273, 0), _values(tags, 279, 0)
@@ -221,8 +264,9 @@ def _plain(tags: Mapping[int, Any]) -> tuple[int, int, int] | None:
         if offset != position:
             return None
         position += size
-    whole = position - offsets[0] == 3 * height * width > 0 and len(offsets) == len(sizes)
-    return (height, width, offsets[0]) if whole else None
+    length = bands * height * width * np.dtype(dtype).itemsize
+    whole = position - offsets[0] == length > 0 and len(offsets) == len(sizes)
+    return Plain(height, width, bands, dtype, offsets[0], colors == 2) if whole else None
 
 
 def _values(tags: Mapping[int, Any], tag: int, missing: Any) -> tuple:

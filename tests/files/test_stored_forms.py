@@ -11,7 +11,7 @@ from network.datasets.dataset import SegmentationDataset
 from network.datasets.folder import FolderDataset
 from network.datasets.survey import survey
 from network.errors import DataError
-from network.files.images import read_rgb, write_image
+from network.files.images import write_image
 from network.inference.inspection import inspect
 from network.models import BiCoROutput
 from network.scenes.rasters import Raster
@@ -31,14 +31,14 @@ def train(layout, path):
 
 def check(layout, path):
     check_contents(layout, layout.samples("train"))
-    return read_rgb(path)
+    return layout.read_image(path).values
 
 
 def look_over(layout, path):
     found = [fault for fault in survey(layout).faults if str(path) in fault]
     if found:
         raise DataError(*found)
-    return read_rgb(path)
+    return layout.read_image(path).values
 
 
 def test_batch(layout, path):
