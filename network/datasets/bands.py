@@ -128,13 +128,13 @@ def band_facts(settings: dict[str, Any]) -> dict[str, Any]:
     }
     if "bands" in settings and settings["bands"] is not None and not bands:
         raise ConfigError("bands=[]: numbers of bands, from 1; or leave it out")
-    given = [name for name in ("mean", "std") if settings.get(name) is not None]
+    names = [name for name in ("mean", "std") if settings.get(name) is not None]
+    given = {name: _numbers(name, settings[name], float) for name in names}
+    if scale is None and len(bands) in (0, 3):
+        return facts | given
     if len(given) == 1:
-        raise ConfigError(f"{given[0]} is given alone: mean and std belong together")
-    if given:
-        return facts | {name: _numbers(name, settings[name], float) for name in given}
-    usual = scale is None and len(bands) in (0, 3)
-    return facts if usual else facts | {"mean": (), "std": ()}
+        raise ConfigError(f"{names[0]} is given alone, and these bands have no usual mean and std")
+    return facts | {"mean": (), "std": ()} | given
 
 
 def _pair(scale: Any) -> tuple[float, float]:

@@ -35,8 +35,7 @@ def check_sizes(spec: DatasetSpec, samples: Sequence[Sample], least: int = 1) ->
             different types.
     """
     types = _check_all(samples, lambda sample: check_size(spec, sample, least), "sizes")
-    if (fault := type_fault(samples, types)) is not None:
-        raise fault
+    check_types(samples, types)
 
 
 def check_contents(layout: DatasetLayout, samples: Sequence[Sample], least: int = 1) -> None:
@@ -58,8 +57,7 @@ def check_contents(layout: DatasetLayout, samples: Sequence[Sample], least: int 
         return dtype, {path: _held(layout, path) for path in sample.masks.values()}
 
     results = _check_all(samples, check, "images and masks")
-    if (fault := type_fault(samples, [dtype for dtype, _ in results])) is not None:
-        raise fault
+    check_types(samples, [dtype for dtype, _ in results])
     found = {path: held for _, masks in results for path, held in masks.items()}
     fault = layout.doubts(Held.together(found.values()))
     if fault is not None:
@@ -111,13 +109,17 @@ def _is_labeled(layout: DatasetLayout, image: Path, mask: Path) -> bool:
     return bool((layout.read_target(image, mask) < layout.spec.num_classes).any())
 
 
-def type_fault(samples: Sequence[Sample], types: Sequence[np.dtype]) -> DataError | None:
-    """What is wrong with images of one dataset whose values are of different types."""
+def check_types(samples: Sequence[Sample], types: Sequence[np.dtype]) -> None:
+    """Refuse images of one dataset whose values are of different types.
+
+    Raises:
+        DataError: naming an image of each.
+    """
     first = dict(zip(reversed(types), reversed(samples), strict=True))
     if len(first) < 2:
-        return None
+        return
     named = ", ".join(f"{sample.image} is {dtype}" for dtype, sample in first.items())
-    return DataError(
+    raise DataError(
         f"the images are of different types ({named}), so that their values can hardly mean the "
         "same; store all as one type"
     )

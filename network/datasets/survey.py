@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from tqdm import tqdm
 
-from network.datasets.checks import check_size, type_fault, unlabeled
+from network.datasets.checks import check_size, check_types, unlabeled
 from network.datasets.colors import UNKNOWN
 from network.datasets.labels import MAX_UNKNOWN_SHARE, Held, ignore_unknown
 from network.datasets.layout import SPLITS, DatasetLayout, Sample, listed
@@ -112,9 +112,10 @@ def _survey_stage(
         held += [each for result in results for each in result.held]
         pairs = zip(samples, results, strict=True)
         types += [(s, result.dtype) for s, result in pairs if result.dtype is not None]
-    differing = type_fault([sample for sample, _ in types], [dtype for _, dtype in types])
-    if differing is not None:
-        found.faults.append(str(differing))
+    try:
+        check_types([sample for sample, _ in types], [dtype for _, dtype in types])
+    except DataError as error:
+        found.faults.append(str(error))
     doubts = layout.doubts(Held.together(held))
     if doubts is not None:
         found.faults.append(str(doubts))
