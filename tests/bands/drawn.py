@@ -20,7 +20,9 @@ net = partial(BiCoR, backbone="test_convnext", embed_dim=16, num_hbis=1)
 transform = partial(TrainTransform, crop_size=32, brightness=0.1, contrast=0.2)
 max_epoch = 1
 train_batch_size = 2
+repeat = 4
 lr = 0.01
+lookahead_k = 0
 num_workers = 0
 sample_images = 1
 """

@@ -31,6 +31,7 @@ def test_maps_of_test_and_prediction_are_equal(dtype, bands, tmp_path):
     tested = read_indices(tmp_path / "out/masks/c_val.png")
     with rasterio.open(tmp_path / "maps/c_val.tif") as file:
         np.testing.assert_array_equal(file.read(1), tested)
+    assert np.unique(tested).tolist() == [0, 1], "a map of one class would prove nothing"
     checkpoint = torch.load(tmp_path / "model_weights/own/own/best.ckpt", weights_only=True)
     assert checkpoint["identity"]["settings"]["in_chans"] == bands
     assert checkpoint["identity"]["band_numbers"] == numbers
