@@ -14,6 +14,7 @@ from network.datasets.catalog import DatasetSpec
 from network.datasets.colors import UNKNOWN
 from network.datasets.labels import Held, ignore_unknown
 from network.datasets.layout import DatasetLayout, Sample, listed, size_fault
+from network.datasets.reading import read_filled, read_target
 from network.errors import DataError
 from network.files.band_images import check_image
 from network.files.images import image_size
@@ -53,7 +54,7 @@ def check_contents(layout: DatasetLayout, samples: Sequence[Sample], least: int 
 
     def check(sample: Sample) -> tuple[np.dtype, dict[Path, Held]]:
         dtype = check_size(layout.spec, sample, least)
-        layout.read_image(sample.image)
+        read_filled(sample.image, layout.spec)
         return dtype, {path: _held(layout, path) for path in sample.masks.values()}
 
     results = _check_all(samples, check, "images and masks")
@@ -106,7 +107,7 @@ def _held(layout: DatasetLayout, path: Path) -> Held:
 
 
 def _is_labeled(layout: DatasetLayout, image: Path, mask: Path) -> bool:
-    return bool((layout.read_target(image, mask) < layout.spec.num_classes).any())
+    return bool((read_target(layout, image, mask) < layout.spec.num_classes).any())
 
 
 def check_types(samples: Sequence[Sample], types: Sequence[np.dtype]) -> None:

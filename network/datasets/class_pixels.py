@@ -9,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from network.datasets.layout import DatasetLayout, Sample
+from network.datasets.reading import read_target
 from network.files.parallel import default_processes
 
 
@@ -21,7 +22,7 @@ def class_pixels(layout: DatasetLayout, samples: Sequence[Sample]) -> list[int]:
     classes = layout.spec.num_classes
 
     def count(sample: Sample) -> np.ndarray:
-        target = layout.read_target(sample.image, sample.mask)
+        target = read_target(layout, sample.image, sample.mask)
         return np.bincount(target.ravel(), minlength=classes)[:classes]
 
     with ThreadPoolExecutor(default_processes()) as pool:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from network.datasets.layout import DatasetLayout, Sample, size_fault
+from network.datasets.reading import read_filled, without_data
 from network.files.band_images import StoredImage
 from network.files.modules import Source, make_importable, remembered
 
@@ -98,13 +99,13 @@ class SegmentationDataset(Dataset):
         key = (sample.image, *paths)
         if key in self._cached:
             return self._cached[key]
-        image = self.layout.read_image(sample.image)
+        image = read_filled(sample.image, self.layout.spec)
         masks = []
         for path in paths:
             mask = self.layout.read_mask(path)
             if image.values.shape[:2] != mask.shape:
                 raise size_fault(sample.image, path, image.values.shape[:2], mask.shape)
-            masks.append(self.layout.without_data(mask, image.valid, sample.image, path))
+            masks.append(without_data(self.layout, mask, image.valid, sample.image, path))
         if self.layout.cache:
             for array in (*image, *masks):
                 if array is not None:  # or whoever writes into it changes later samples

@@ -18,8 +18,6 @@ from network.datasets.labels import (
     ignore_unknown,
 )
 from network.errors import ConfigError, DataError
-from network.files.band_images import StoredImage, read_image, read_validity
-from network.files.no_data import filled
 
 SPLITS = ("train", "val", "test")
 
@@ -136,50 +134,6 @@ class DatasetLayout(ABC):
     def statistics_file(self) -> Path | None:
         """The file of settings that scale, mean and std of the images go into; None for none."""
         return None
-
-    def read_image(self, path: Path) -> StoredImage:
-        """Read the bands of an image, pixels without data in the mean of each band.
-
-        Returns:
-            values of their own type [H, W, bands]; bool [H, W] where they are data, or None.
-
-        Raises:
-            DataError: not a readable image, or not stored as ``spec`` says.
-        """
-        values, valid = read_image(path, self.spec.selection)
-        return StoredImage(filled(values, valid, self.spec.fill), valid)
-
-    def read_target(self, image: Path, mask: Path) -> np.ndarray:
-        """Read a mask as class indices, ignored also where its image holds no data.
-
-        Returns:
-            uint8 [H, W].
-
-        Raises:
-            DataError: either cannot be read, or they differ in size.
-        """
-        indices = self.read_mask(mask)
-        valid = read_validity(image, self.spec.selection)
-        return self.without_data(indices, valid, image, mask)
-
-    def without_data(
-        self, indices: np.ndarray, valid: np.ndarray | None, image: Path, mask: Path
-    ) -> np.ndarray:
-        """Ignore class indices [H, W] where an image holds no data.
-
-        Args:
-            indices: of the mask.
-            valid: where the image holds data, bool [H, W]; None for everywhere.
-            image, mask: the files, for the message.
-
-        Raises:
-            DataError: they differ in size.
-        """
-        if valid is None:
-            return indices
-        if valid.shape != indices.shape:
-            raise size_fault(image, mask, valid.shape, indices.shape)
-        return np.where(valid, indices, np.uint8(self.spec.ignore_index))
 
     def read_mask(self, path: Path) -> np.ndarray:
         """Read a mask as class indices, ignored and unknown values as ``spec.ignore_index``.

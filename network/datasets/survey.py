@@ -15,6 +15,7 @@ from network.datasets.checks import check_size, check_types, unlabeled
 from network.datasets.colors import UNKNOWN
 from network.datasets.labels import MAX_UNKNOWN_SHARE, Held, ignore_unknown
 from network.datasets.layout import SPLITS, DatasetLayout, Sample, listed
+from network.datasets.reading import read_filled, without_data
 from network.datasets.survey_table import Column, table
 from network.errors import DataError, MissingDataError
 from network.files.parallel import default_processes
@@ -168,7 +169,7 @@ def _look_at(layout: DatasetLayout, sample: Sample) -> _Found:
     found = _Found()
     try:
         found.dtype = check_size(layout.spec, sample)
-        image, valid = layout.read_image(sample.image)
+        image, valid = read_filled(sample.image, layout.spec)
     except DataError as error:
         found.faults.append(str(error))
         return found
@@ -197,7 +198,7 @@ def _look_at_mask(
 ) -> np.ndarray:
     path = sample.masks[kind]
     mask, raw = layout.decode_mask(path)
-    counted = layout.without_data(mask, valid, sample.image, path)
+    counted = without_data(layout, mask, valid, sample.image, path)
     counts = np.bincount(counted.ravel(), minlength=UNKNOWN + 1)
     unlisted = raw[mask == UNKNOWN]
     share = ignore_unknown(path, mask, raw, layout.spec.ignore_index)

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from network.datasets.catalog import TTA_NAMES, DatasetSpec
 from network.datasets.checks import check_contents, check_labeled
 from network.datasets.layout import DatasetLayout, Sample
+from network.datasets.reading import read_target
 from network.errors import ConfigError, MissingDataError
 from network.evaluation.confusions import CONFUSIONS, write_confusions
 from network.evaluation.image_scores import IMAGE_SCORES, Counts, Variant, write_image_scores
@@ -206,7 +207,7 @@ def score_scenes(
     counts: dict[Variant, list[Tensor]] = {}
     for sample in tqdm(tiles, desc="testing", unit="tile"):
         masks = {
-            MASK_KINDS[key]: torch.from_numpy(layout.read_target(sample.image, path)).long()
+            MASK_KINDS[key]: torch.from_numpy(read_target(layout, sample.image, path)).long()
             for key, path in sample.masks.items()
         }
         for tta, predictor in predictors.items():

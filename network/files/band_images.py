@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from network.errors import DataError
-from network.files.headers import Plain, read_header
+from network.files.headers import read_header
 from network.files.image_file import ImageFile
 from network.files.no_data import NoData
+from network.files.plain_tiff import Plain
 
 TYPES = (np.uint8, np.uint16, np.int16, np.float32)
 STATISTICS = "python tools/check_data.py -c CONFIG --statistics"

@@ -6,16 +6,16 @@ import re
 import struct
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
-import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from network.errors import DataError, MissingDataError
+from network.files.plain_tiff import Plain, first_of, plain_pixels, values_of
 
 Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", module=r"PIL\.")  # what is damaged ends in a fault
@@ -52,46 +52,9 @@ _COMPRESSIONS = {
     50002: "JPEG XL",
     52546: "JPEG XL",
 }
-_PLAIN_TYPES = {(8, 1): "uint8", (16, 1): "uint16", (16, 2): "int16", (32, 3): "float32"}
-"""By bits and sample format."""
 _JPEG = 7
 _BLOCK = re.compile(r".*IReadBlock failed at [^:]*: ")
 """Of GDAL's messages: names a block, where the file is what is damaged."""
-
-
-class Plain(NamedTuple):
-    """Where the pixels of an uncompressed TIFF lie, all in one piece, each with its bands together.
-
-    Attributes:
-        height, width, bands: of the image.
-        dtype: NumPy's name of the type.
-        position: of the first byte.
-        colored: whether they are red, green and blue first of all.
-    """
-
-    height: int
-    width: int
-    bands: int
-    dtype: str
-    position: int
-    colored: bool
-
-    @property
-    def rgb(self) -> bool:
-        """Whether they are red, green and blue of 8 bits."""
-        return self.colored and self.bands == 3 and self.dtype == "uint8"
-
-    def map(self, path: Path) -> np.ndarray | None:
-        """The values [H, W, bands], read where they are looked at; None if they are not all there.
-
-        Args:
-            path: of the file.
-        """
-        try:
-            shape = self.height, self.width, self.bands
-            return np.memmap(path, self.dtype, "r", self.position, shape)
-        except (OSError, ValueError):  # truncated
-            return None
 
 
 @dataclass(frozen=True)
@@ -234,48 +197,18 @@ def _tiff(file: BinaryIO, start: bytes) -> Header:
     file.seek(directory.next)
     directory.load(file)
     tags = dict(directory)
-    bits = max(_values(tags, 258, 1))
-    compression = _first(tags, 259, 1)
-    colors = _COLORS.get(_first(tags, 262, 1), "unknown")
+    bits = max(values_of(tags, 258, 1))
+    compression = first_of(tags, 259, 1)
+    colors = _COLORS.get(first_of(tags, 262, 1), "unknown")
     if colors == "YCbCr" and compression == _JPEG:
         colors = "RGB"  # what libtiff makes of it
     name = _COMPRESSIONS.get(compression, f"number {compression}")
     nodata = _number(tags.get(_NODATA))
-    orientation = _valid(_first(tags, _ORIENTATION, 1))
+    orientation = _valid(first_of(tags, _ORIENTATION, 1))
     native = start[:2] == (b"II" if sys.byteorder == "little" else b"MM")
     silent = _NODATA not in tags and not directory.next  # which may be a mask
-    plain = _plain(tags, native) if silent else None
+    plain = plain_pixels(tags, native) if silent else None
     return Header("TIFF", orientation, colors, bits, compression=name, nodata=nodata, plain=plain)
-
-
-def _plain(tags: Mapping[int, Any], native: bool) -> Plain | None:
-    wanted = {259: (1, 1), 274: (1, 1), 284: (1, 1), 266: (1, 1)}
-    if any(_first(tags, tag, missing) != value for tag, (missing, value) in wanted.items()):
-        return None
-    bits, forms = {*_values(tags, 258, 1)}, {*_values(tags, 339, 1)}
-    dtype = _PLAIN_TYPES.get((*bits, *forms)) if len(bits) == len(forms) == 1 else None
-    colors, bands = _first(tags, 262, 0), _first(tags, 277, 1)
-    if dtype is None or colors not in (1, 2) or 322 in tags or not (native or bits == {8}):
-        return None
-    height, width = _first(tags, 257, 0), _first(tags, 256, 0)
-    offsets, sizes = _values(tags, 273, 0), _values(tags, 279, 0)
-    position = offsets[0]
-    for offset, size in zip(offsets, sizes, strict=False):
-        if offset != position:
-            return None
-        position += size
-    length = bands * height * width * np.dtype(dtype).itemsize
-    whole = position - offsets[0] == length > 0 and len(offsets) == len(sizes)
-    return Plain(height, width, bands, dtype, offsets[0], colors == 2) if whole else None
-
-
-def _values(tags: Mapping[int, Any], tag: int, missing: Any) -> tuple:
-    value = tags.get(tag, missing)
-    return value if isinstance(value, tuple) else (value,)
-
-
-def _first(tags: Mapping[int, Any], tag: int, missing: Any) -> Any:
-    return _values(tags, tag, missing)[0]
 
 
 def _number(text: Any) -> float | None:

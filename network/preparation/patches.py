@@ -17,10 +17,9 @@ from network.datasets.dataset import Pair
 from network.datasets.labels import decode_colored, ignore_unknown
 from network.datasets.layout import Sample
 from network.datasets.patch_record import PATCH_RECORD, Cut, read_record, write_record
+from network.datasets.reading import read_filled
 from network.errors import ConfigError, DataError
-from network.files.band_images import read_image
 from network.files.images import write_image
-from network.files.no_data import filled
 from network.files.outputs import Written
 from network.files.parallel import in_processes
 from network.files.staging import staged
@@ -84,8 +83,7 @@ class PatchSplit:
         return Split(count, unknown, cut)
 
     def _read(self, tile: Sample) -> tuple[np.ndarray, np.ndarray, float]:
-        image, valid = read_image(tile.image, self.spec.selection)
-        image = filled(image, valid, self.spec.fill)
+        image, valid = read_filled(tile.image, self.spec)
         mask, colors = decode_colored(tile.mask, self.spec)
         if self.eroded and not (mask == self.spec.ignore_index).any():
             raise DataError(f"{tile.mask} is no eroded mask: none of its pixels is a boundary")

@@ -9,6 +9,7 @@ from network.datasets.checks import check_contents
 from network.datasets.datamodule import SegmentationDataModule
 from network.datasets.dataset import SegmentationDataset
 from network.datasets.folder import FolderDataset
+from network.datasets.reading import read_filled
 from network.datasets.survey import survey
 from network.errors import DataError
 from network.files.images import write_image
@@ -31,14 +32,14 @@ def train(layout, path):
 
 def check(layout, path):
     check_contents(layout, layout.samples("train"))
-    return layout.read_image(path).values
+    return read_filled(path, layout.spec).values
 
 
 def look_over(layout, path):
     found = [fault for fault in survey(layout).faults if str(path) in fault]
     if found:
         raise DataError(*found)
-    return layout.read_image(path).values
+    return read_filled(path, layout.spec).values
 
 
 def test_batch(layout, path):
