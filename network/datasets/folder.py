@@ -7,9 +7,12 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from network.datasets.catalog import IMAGENET_MEAN, IMAGENET_STD, Color, DatasetSpec
+from network.datasets.bands import band_facts
+from network.datasets.catalog import Color, DatasetSpec
 from network.datasets.class_table import class_table
 from network.datasets.folder_settings import (
+    SETTINGS_FILE,
+    STATISTICS_SETTINGS,
     index_settings,
     list_of,
     mask_kind,
@@ -55,12 +58,14 @@ class FolderDataset(DatasetLayout):
         test: those to test on, held out as well; without it, those of ``val``.
         name: of the dataset, for output folders; without it, the folder's name.
         cache: keep decoded images in memory (of every loading process); for small datasets.
-        mean, std: normalisation of the bands of images scaled to 0..1.
         labels: name of the class by each stored value in masks of indices, ``ignore`` for values
             that count as no class; instead of ``first_label``. Without ``classes`` they are these.
         train: what to train on, as ``val``; without it, all that is not held out.
         image_files, mask_files: patterns of where images and masks lie (see ``FilePattern``).
         sample_names: what samples are called (see ``Pairing``).
+        mean, std: normalisation of the scaled bands; without them ImageNet's for three of 8 bits.
+        bands, band_names, display, scale, alpha: what the images hold, as ``Bands`` says; ``scale``
+            is one value, that stands for 1, or two.
 
     Raises:
         ConfigError: settings that contradict each other, or none at all.
@@ -78,14 +83,19 @@ class FolderDataset(DatasetLayout):
         test: str | Sequence[str] | None = None,
         name: str | None = None,
         cache: bool = False,
-        mean: Sequence[float] = IMAGENET_MEAN,
-        std: Sequence[float] = IMAGENET_STD,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
         first_label: int | None = None,
         labels: Mapping[float, str] | None = None,
         train: str | Sequence[str] | None = None,
         image_files: str | None = None,
         mask_files: str | None = None,
         sample_names: str | None = None,
+        bands: Sequence[int] | None = None,
+        band_names: Sequence[str] | None = None,
+        display: Sequence[int] | None = None,
+        scale: float | Sequence[float] | None = None,
+        alpha: str | None = None,
     ) -> None:
         self.root = Path(root)
         self.cache = cache
@@ -103,7 +113,15 @@ class FolderDataset(DatasetLayout):
             "mask_files": mask_files,
             "sample_names": sample_names,
             "labels": labels,
+            "bands": bands,
+            "band_names": band_names,
+            "display": display,
+            "scale": scale,
+            "mean": mean,
+            "std": std,
+            "alpha": alpha,
         }
+        self._given = {name for name, value in given.items() if value is not None}
         settings = read_settings(self.root, {k: v for k, v in given.items() if v is not None})
         self.masks = mask_kind(settings)
         self._pairing = Pairing(
@@ -129,8 +147,7 @@ class FolderDataset(DatasetLayout):
             palette=palette,
             ignore_colors=ignored,
             unscored=list_of(str, settings, "unscored"),
-            mean=tuple(mean),
-            std=tuple(std),
+            **band_facts(settings),
         )
         shared = {c for c in palette if palette.count(c) > 1} | (
             set(palette) & set(self.spec.ignore_colors)
@@ -194,6 +211,11 @@ class FolderDataset(DatasetLayout):
     def class_values(self) -> dict[int, int]:
         """Index of each class by its stored value (see ``DatasetLayout.class_values``)."""
         return self._values
+
+    def statistics_file(self) -> Path | None:
+        """``dataset.yaml``, where there is one and nothing of them is given beside it."""
+        path = self.root / SETTINGS_FILE
+        return path if path.is_file() and self._given.isdisjoint(STATISTICS_SETTINGS) else None
 
     def protocol(self) -> dict[str, Any]:
         """What names the images of the splits."""

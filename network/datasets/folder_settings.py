@@ -12,9 +12,11 @@ from network.datasets.label_table import LabelTable
 from network.errors import ConfigError, MissingDataError
 
 SETTINGS_FILE = "dataset.yaml"
+STATISTICS_SETTINGS = ("scale", "mean", "std")
 SHARED_SETTINGS = (
     *("classes", "ignore_colors", "ignore_values", "first_label", "unscored", "masks", "val"),
     *("test", "train", "image_files", "mask_files", "sample_names", "labels"),
+    *("bands", "band_names", "display", "alpha", *STATISTICS_SETTINGS),
 )
 _KINDS = {
     str: "names or patterns",

@@ -111,7 +111,7 @@ function positionOf({ u, v }) {
 
 function classAt(mask, point) {
   const value = at(mask, point);
-  return named(value === contents.ignore_index ? ignored : (classes[value] ?? { name: `${value}` }));
+  return named(value === contents.ignore_index ? ignored : (classes[value] ?? { name: value === 255 ? "no data" : `${value}` }));
 }
 
 function placeCross(side, point) {
