@@ -16,6 +16,7 @@ from network.comparison.pictures import Picture, Pictures
 from network.comparison.records import values_of
 from network.comparison.tested import Tested
 from network.datasets.catalog import DatasetSpec
+from network.datasets.display import display_note
 from network.pages.page import PAGE_LIMIT, Page
 from network.pages.previews import css_color, fitting, mask_preview, preview
 
@@ -42,7 +43,7 @@ def page_contents(found: Comparison, costs: Costs, viewed: Viewed | None = None)
     spec, viewer, previews = None, [], ONLY_SCORES
     if viewed is not None:
         spec, viewer = _viewer(found, viewed)
-        previews = _described(found, len(viewer), len(names), viewed.side)
+        previews = _described(found, len(viewer), len(names), viewed.side, display_note(spec))
     return {
         "title": f"{protocol['dataset']}, {protocol['split']}",
         "facts": [
@@ -133,10 +134,11 @@ def _entry(picture: Picture, side: int) -> dict[str, Any]:
     return preview(picture.name, picture.image, picture.truth, side) | {"predictions": masks}
 
 
-def _described(found: Comparison, shown: int, images: int, side: int) -> str:
+def _described(found: Comparison, shown: int, images: int, side: int, shown_as: str) -> str:
     which = f"All {images} images" if shown == images else f"{shown} of {images} images"
     which += ", those first in which methods differ most"
     seeds = ""
     if any(len(method.tests) > 1 for method in found.methods):
         seeds = "; masks of the first seed of every method"
-    return f"{which}; previews of at most {side} pixels{seeds}."
+    how = f" ({shown_as})" if shown_as else ""
+    return f"{which}; previews of at most {side} pixels{how}{seeds}."

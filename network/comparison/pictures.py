@@ -11,12 +11,14 @@ import numpy as np
 from network.comparison.comparison import Comparison
 from network.comparison.tested import Tested
 from network.datasets.catalog import DatasetSpec
+from network.datasets.display import displayed
 from network.datasets.layout import DatasetLayout, Sample, listed, size_fault
+from network.datasets.reading import read_filled, without_data
 from network.errors import ConfigError, DataError
 from network.evaluation.output_folder import SCENES
 from network.evaluation.test import MASK_KINDS
 from network.experiment import Experiment
-from network.files.images import read_indices, read_rgb
+from network.files.images import read_indices
 
 
 class Picture(NamedTuple):
@@ -24,7 +26,7 @@ class Picture(NamedTuple):
 
     Attributes:
         name: of it.
-        image: RGB uint8 [H, W, 3].
+        image: as it is shown, RGB uint8 [H, W, 3].
         truth: class indices uint8 [H, W], of the masks that the scores are of.
         predictions: class indices uint8 [H, W], by the method, each of its first seed.
     """
@@ -84,13 +86,14 @@ class Pictures:
             path = getattr(sample, self._truth)
             if path is None:
                 raise DataError(f"{sample.image} has no {self._truth} any more: test again")
-            truth = layout.read_mask(path)
+            stored, mask = read_filled(sample.image, layout.spec), layout.read_mask(path)
+            if stored.values.shape[:2] != mask.shape:
+                raise size_fault(sample.image, path, stored.values.shape[:2], mask.shape)
+            truth = without_data(layout, mask, stored.valid, sample.image, path)
             predictions = {
                 method: self._prediction(test, name, truth) for method, test in self._tests.items()
             }
-            image = read_rgb(sample.image)
-            if image.shape[:2] != truth.shape:
-                raise size_fault(sample.image, path, image.shape[:2], truth.shape)
+            image = displayed(stored.values, layout.spec, stored.valid)
             yield Picture(name, image, truth, predictions)
 
     def _prediction(self, test: Tested, name: str, truth: np.ndarray) -> np.ndarray:
