@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from network.comparison.pictures import Picture
 from network.datasets.catalog import DatasetSpec
 from network.datasets.colors import decode_colors
+from network.datasets.display import display_note
 from network.figures.painting import UNCOUNTED, WRONG, paint_errors, shrink
 from network.figures.predictions import LONGEST, fitted
 from network.figures.style import (
@@ -47,7 +48,9 @@ def methods_figure(pictures: Sequence[Picture], spec: DatasetSpec) -> Figure:
     methods = list(pictures[0].predictions)
     columns = 2 + len(methods)
     room = max((WIDTH - 2 * MARGIN + GAP) / columns - GAP, _NARROWEST)
-    titles = [_wrapped(title, room) for title in ("image", "ground truth", *methods)]
+    note = display_note(spec)
+    image = f"image ({note})" if note else "image"
+    titles = [_wrapped(title, room) for title in (image, "ground truth", *methods)]
     head = LINE * (1 + max(title.count("\n") for title in titles))
     sizes = [fitted(each.image, room, _TALLEST) for each in pictures]
     body = sum(2 * height + LINE + 3 * GAP for _, height in sizes)
