@@ -21,6 +21,7 @@ class Cut:
         size, stride: of the windows.
         scale: by which the tile was resized before.
         eroded: whether the mask ignores borders between classes.
+        top, left: of the first window.
     """
 
     height: int
@@ -29,6 +30,8 @@ class Cut:
     stride: int
     scale: float
     eroded: bool
+    top: int = 0
+    left: int = 0
 
     @property
     def overlaps(self) -> bool:
