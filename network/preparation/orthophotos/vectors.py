@@ -174,8 +174,7 @@ def is_vector(path: Path) -> bool:
     Raises:
         MissingDataError: there is no such file.
     """
-    if not path.exists():
-        raise MissingDataError(f"no file {path}")
+    _check_there(path)
     try:
         return len(pyogrio.list_layers(path)) > 0
     except (DataSourceError, DataLayerError):
@@ -201,10 +200,16 @@ def _plural(kind: str) -> str:
     return f"{kind.removesuffix(' Z').removesuffix('25D')}s"
 
 
-@contextmanager
-def _read(path: Path) -> Iterator[None]:
+def _check_there(path: Path) -> None:
     if not path.exists():
         raise MissingDataError(f"no file {path}")
+    if not (path.is_file() or path.is_dir()):  # a pipe would be waited for
+        raise DataError(f"{path} is no file; name one of polygons, or a raster")
+
+
+@contextmanager
+def _read(path: Path) -> Iterator[None]:
+    _check_there(path)
     try:
         yield
     except (DataSourceError, DataLayerError) as error:
