@@ -33,7 +33,7 @@ def noise(bands, height, width, dtype="uint16", seed=0):
 def write_polygons(path, outlines, values=None, crs=UTM, driver="GPKG", layer=None, **options):
     """Outlines on the ground with the text field ``kind``."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fields = {} if values is None else {"kind": np.array(values, options.pop("dtype", object))}
+    fields = {} if values is None else {"kind": np.array([*values], options.pop("dtype", object))}
     pyogrio.raw.write(
         path,
         shapely.to_wkb(np.array(outlines, object)),

@@ -38,7 +38,7 @@ class Plan:
         image: to cut.
         train, val: windows.
         area: what is scored of the windows in ``val``, in pixels; None for all of them.
-        near: number of windows that are in neither, because they reach into what is held out.
+        near: number of windows that are in neither: a part of what they show is held out.
         origin: top and left of the first window in ``val``.
     """
 
@@ -139,20 +139,23 @@ def _with_training(plans: list[Plan], size: int, stride: int) -> list[Plan]:
         image = plan.image
         own = np.array(plan.zone, np.int64).reshape(-1, 4)
         others = [zone for zone in (_seen_in(image, other) for other in plans) if zone is not None]
-        foreign = shapely.union_all(others) if others else None
+        foreign = shapely.union_all(others)
         for window in windows(image.height, image.width, size, stride):
             box = box_in(image, window)
-            rows = (own[:, 0] < box.bottom) & (own[:, 2] > box.top)
-            cols = (own[:, 1] < box.right) & (own[:, 3] > box.left)
-            held = bool((rows & cols).any())
-            if not held and foreign is not None:
-                shared = shapely.intersection(foreign, shapely.box(*_bounds(box)))
-                held = shared.area > _COMMON
-            if held:
-                plan.near += 1
-            else:
+            held = _held(own, box)
+            beside = shapely.intersection(foreign, shapely.box(*_bounds(box))).area > _COMMON
+            if not (held or beside):
                 plan.train.append(window)
+            elif held < (box.bottom - box.top) * (box.right - box.left):
+                plan.near += 1
     return plans
+
+
+def _held(zone: np.ndarray, box: Box) -> int:
+    """Pixels that a part of an image shares with boxes [n, 4] that share none with each other."""
+    high = np.minimum(zone[:, 2], box.bottom) - np.maximum(zone[:, 0], box.top)
+    wide = np.minimum(zone[:, 3], box.right) - np.maximum(zone[:, 1], box.left)
+    return int((high.clip(0) * wide.clip(0)).sum())
 
 
 def _seen_in(image: Orthophoto, other: Plan) -> shapely.Geometry | None:

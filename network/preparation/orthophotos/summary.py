@@ -54,7 +54,7 @@ class Outcome:
             lines.append(f"{what}: {self.patches(split)} patches{left}")
         near = sum(plan.near for plan in self.plans)
         if near:
-            lines.append(f"{near} windows are in neither: they reach into what is held out")
+            lines.append(f"{near} windows are in neither: a part of each is held out")
         return "\n".join([*lines, *(f"note: {note}" for note in self._notes())])
 
     def _table(self) -> str:

@@ -18,7 +18,7 @@ from rasterio.crs import CRS
 from network.datasets.layout import listed
 from network.errors import DataError, MissingDataError, first_line
 
-_BATCH = 20_000
+_BATCH = 5000
 """Features in memory at a time."""
 
 _AREAS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
@@ -104,9 +104,7 @@ class PolygonLayer:
         """
         names = ", ".join(self.fields) or "none"
         if field is None:
-            raise DataError(
-                f"which field of {self.path} holds the class? --class-field, of {names}"
-            )
+            raise DataError(f"--class-field: which field of {self.path} holds the class? {names}")
         if field not in self.fields:
             lower = {name.casefold(): name for name in self.fields}
             near = get_close_matches(field.casefold(), lower, n=1, cutoff=0.5)
