@@ -133,7 +133,7 @@ def count_windows(window: int) -> dict[str, float]:
     """Synchronisations of a window of ``predict.py``, by their place."""
     trained = Trained.open(Experiment.load("bicor.py"), "net.ckpt")
     predictor = trained.predictor("none")
-    with bounded_cache(), Raster(Path("scene.png"), len(trained.spec.mean)) as raster:
+    with bounded_cache(), Raster(Path("scene.png"), trained.spec) as raster:
         tiling = tile(raster.height, raster.width, window, 0.25)
         for _ in predict_scene(raster, trained, predictor, tiling, everywhere=True):
             pass  # so that what is done once is done
@@ -149,7 +149,7 @@ def _scene() -> list[Row]:
     tiling = tile(SCENE, SCENE, WINDOW, 0.25)
 
     def predict() -> None:
-        with bounded_cache(), Raster(Path("scene.png"), len(trained.spec.mean)) as raster:
+        with bounded_cache(), Raster(Path("scene.png"), trained.spec) as raster:
             for _ in predict_scene(raster, trained, predictor, tiling, everywhere=True):
                 pass
 

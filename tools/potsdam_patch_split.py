@@ -19,8 +19,17 @@ def main() -> None:
     parser.add_argument(
         "--rgb-image", action="store_true", help="take the *_RGB images instead of *_IRRG"
     )
+    parser.add_argument(
+        "--bands",
+        type=int,
+        choices=(3, 4),
+        default=3,
+        without="--rgb-image",
+        help="4 takes the *_RGBIR images, all four bands of them",
+    )
     args = parser.parse_args()
-    run_patch_split(PotsdamDataset, args, "_RGB" if args.rgb_image else "_IRRG")
+    images = "_RGBIR" if args.bands == 4 else "_RGB" if args.rgb_image else "_IRRG"
+    run_patch_split(PotsdamDataset, args, images, args.bands)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from network.cli.arguments import ScriptParser
+from network.datasets.bands import band_facts
 from network.datasets.isprs import IsprsDataset
 from network.datasets.isprs_tiles import pair_tiles
 from network.errors import ConfigError
@@ -57,7 +59,7 @@ def patch_split_parser(description: str, root: str, stride: int) -> ScriptParser
 
 
 def run_patch_split(
-    dataset: type[IsprsDataset], args: argparse.Namespace, image_suffix: str = ""
+    dataset: type[IsprsDataset], args: argparse.Namespace, image_suffix: str = "", bands: int = 3
 ) -> None:
     """Split tiles as the arguments of ``patch_split_parser`` say.
 
@@ -65,6 +67,7 @@ def run_patch_split(
         dataset: whose tiles they are.
         args: of the command line.
         image_suffix: which of several images of a tile.
+        bands: of these; three are those of a picture.
 
     Raises:
         ConfigError: patches to score on that overlap, one folder for images and masks, or sizes
@@ -84,8 +87,10 @@ def run_patch_split(
         if tile.name in faulty:
             print(f"note: {tile.name} is left out, its published label is faulty")
     tiles = [tile for tile in tiles if tile.name not in faulty]
+    facts = band_facts({"bands": None if bands == 3 else list(range(1, bands + 1))})
+    spec = replace(dataset.SPEC, **facts)
     how = PatchSplit(
-        spec=dataset.SPEC,
+        spec=spec,
         image_folder=args.output_img_dir,
         mask_folder=args.output_mask_dir,
         size=args.split_size,

@@ -71,8 +71,9 @@ def _seeds(found: Comparison) -> str:
 
 
 def _folds(found: Comparison) -> list[str]:
-    folds = len(found.first.folds)
-    return [f"{folds} trainings for every seed, each scored on the images of its fold"] * (folds > 0)
+    if not (folds := len(found.first.folds)):
+        return []
+    return [f"{folds} trainings for every seed, each scored on the images of its fold"]
 
 
 def _marks(found: Comparison) -> str:

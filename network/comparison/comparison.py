@@ -93,13 +93,13 @@ def compare_methods(
         raise ConfigError("nothing to compare: name the folder of a test for every method")
     if reference is not None and reference not in rows:
         raise ConfigError(f"no method {reference!r} to compare with; there are {', '.join(rows)}")
-    first = open_test(folders[0], wanted)
+    scores = open_test(folders[0], wanted).variant._asdict()
     tests = {
-        name: tuple(open_test(Path(folder), first.variant._asdict()) for folder in found)
+        name: join_folds([open_test(Path(folder), scores) for folder in found])
         for name, found in rows.items()
     }
-    tests = {name: join_folds(found) for name, found in tests.items()}
     check_agreement(tests)
+    first = next(iter(tests.values()))[0]
     tiles, place = np.unique(first.counted.tiles, return_inverse=True)
     times = draw_images(len(tiles))
     estimates = {

@@ -112,7 +112,7 @@ def cost_of(experiment: Experiment, size: int = 512, batch: int = 2, timed: bool
         str(experiment.config_path),
         described(experiment.net),
         subject.spec.num_classes,
-        len(subject.spec.mean),
+        subject.spec.num_bands,
         subject.device,
         subject.precision,
         parameters,

@@ -51,7 +51,7 @@ class Subject:
         self.net = net.to(self.device, memory_format=torch.channels_last)
         self._frozen = freeze(self.net, experiment.freeze_backbone)
         shape = (batch, size, size)
-        image = torch.randn(batch, len(self.spec.mean), size, size)
+        image = torch.randn(batch, self.spec.num_bands, size, size)
         self.image = image.to(self.device, memory_format=torch.channels_last)
         self.mask = torch.randint(self.spec.num_classes, shape, device=self.device)
         experiment = experiment.with_loss(self._gives_heatmaps)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from network.datasets.bands import Bands
 from network.errors import ConfigError
 
 Color = tuple[int, int, int]
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -42,8 +40,10 @@ TTA_NAMES = (*COMMON_AUGMENTATIONS, "d4")
 
 
 @dataclass(frozen=True)
-class DatasetSpec:
+class DatasetSpec(Bands):
     """The facts of a dataset that networks, losses, metrics and figures need.
+
+    Those of its bands are keyword arguments, as of ``Bands``.
 
     Args:
         name: short name, used for folders.
@@ -51,11 +51,10 @@ class DatasetSpec:
         palette: RGB color of each class.
         ignore_colors: RGB colors in masks that count as no class.
         unscored: classes that do not enter the means over classes (they do enter OA).
-        mean, std: normalisation of images scaled to 0..1, one value per band.
         d4: the passes of ``-t d4``.
 
     Raises:
-        ConfigError: two classes of one name, or a normalisation that is none.
+        ConfigError: two classes of one name, or bands that cannot be (see ``Bands``).
     """
 
     name: str
@@ -63,19 +62,16 @@ class DatasetSpec:
     palette: tuple[Color, ...]
     ignore_colors: tuple[Color, ...] = ()
     unscored: tuple[str, ...] = ()
-    mean: tuple[float, ...] = IMAGENET_MEAN
-    std: tuple[float, ...] = IMAGENET_STD
     d4: Augmentation = Augmentation(hflip=True, vflip=True, scales=(0.75, 1.0, 1.25, 1.5))
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         twice = {name for name in self.classes if self.classes.count(name) > 1}
         if twice:
             raise ConfigError(
                 f"several classes are called {', '.join(map(repr, sorted(twice)))}; scores go by "
                 "the names, so they must differ"
             )
-        if not len(self.mean) == len(self.std) == 3 or min(self.std) <= 0:
-            raise ConfigError(f"mean={self.mean}, std={self.std}: three numbers each, std above 0")
 
     @property
     def num_classes(self) -> int:

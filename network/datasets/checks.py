@@ -7,29 +7,36 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 from tqdm import tqdm
 
+from network.datasets.catalog import DatasetSpec
 from network.datasets.colors import UNKNOWN
 from network.datasets.labels import Held, ignore_unknown
 from network.datasets.layout import DatasetLayout, Sample, listed, size_fault
+from network.datasets.reading import read_filled, read_target
 from network.errors import DataError
-from network.files.images import check_picture, image_size, read_rgb
+from network.files.band_images import check_image
+from network.files.images import image_size
 from network.files.notes import say_once
 
 Found = TypeVar("Found")
 
 
-def check_sizes(samples: Sequence[Sample], least: int = 1) -> None:
+def check_sizes(spec: DatasetSpec, samples: Sequence[Sample], least: int = 1) -> None:
     """Compare the sizes of images and masks by their headers.
 
     Args:
+        spec: of the dataset.
         samples: to look at.
         least: height and width that an image must have.
 
     Raises:
-        DataError: unreadable files, or sizes that differ; every such file is named.
+        DataError: unreadable files, or sizes that differ; every such file is named. Or images of
+            different types.
     """
-    _check_all(samples, lambda sample: check_size(sample, least), "sizes")
+    types = _check_all(samples, lambda sample: check_size(spec, sample, least), "sizes")
+    check_types(samples, types)
 
 
 def check_contents(layout: DatasetLayout, samples: Sequence[Sample], least: int = 1) -> None:
@@ -42,17 +49,17 @@ def check_contents(layout: DatasetLayout, samples: Sequence[Sample], least: int 
 
     Raises:
         DataError: unreadable files, sizes that differ, colors that are not listed; every such
-            file is named. Or masks that do not hold together.
+            file is named. Or images of different types, or masks that do not hold together.
     """
 
-    def check(sample: Sample) -> dict[Path, Held]:
-        check_size(sample, least)
-        read_rgb(sample.image)
-        return {path: _held(layout, path) for path in sample.masks.values()}
+    def check(sample: Sample) -> tuple[np.dtype, dict[Path, Held]]:
+        dtype = check_size(layout.spec, sample, least)
+        read_filled(sample.image, layout.spec)
+        return dtype, {path: _held(layout, path) for path in sample.masks.values()}
 
-    found = {
-        k: v for held in _check_all(samples, check, "images and masks") for k, v in held.items()
-    }
+    results = _check_all(samples, check, "images and masks")
+    check_types(samples, [dtype for dtype, _ in results])
+    found = {path: held for _, masks in results for path, held in masks.items()}
     fault = layout.doubts(Held.together(found.values()))
     if fault is not None:
         raise fault
@@ -78,15 +85,15 @@ def check_labeled(layout: DatasetLayout, samples: Sequence[Sample], what: str) -
         DataError: there are masks of a kind, full or eroded, and every pixel of them is ignored.
     """
     for kind in ("mask", "eroded"):
-        paths = [sample.masks[kind] for sample in samples if kind in sample.masks]
-        if paths and not any(_is_labeled(layout, path) for path in paths):
-            raise unlabeled(paths, what)
+        pairs = [(s.image, s.masks[kind]) for s in samples if kind in s.masks]
+        if pairs and not any(_is_labeled(layout, *pair) for pair in pairs):
+            raise unlabeled([mask for _, mask in pairs], what)
 
 
 def unlabeled(paths: Sequence[Path], what: str) -> DataError:
     """The fault of masks without a labeled pixel."""
     return DataError(
-        f"nothing to {what}: no pixel of its masks is labeled, all are ignored "
+        f"nothing to {what}: no pixel of its masks is labeled, all are ignored or without data "
         f"({listed([*map(str, paths)], 1)}). Look at these masks, at which of their values or "
         "colors are listed as ignored, and at the split"
     )
@@ -99,26 +106,46 @@ def _held(layout: DatasetLayout, path: Path) -> Held:
     return Held.by(mask, unlisted, layout.spec.num_classes)
 
 
-def _is_labeled(layout: DatasetLayout, path: Path) -> bool:
-    return bool((layout.read_mask(path) < layout.spec.num_classes).any())
+def _is_labeled(layout: DatasetLayout, image: Path, mask: Path) -> bool:
+    return bool((read_target(layout, image, mask) < layout.spec.num_classes).any())
 
 
-def check_size(sample: Sample, least: int = 1) -> None:
+def check_types(samples: Sequence[Sample], types: Sequence[np.dtype]) -> None:
+    """Refuse images of one dataset whose values are of different types.
+
+    Raises:
+        DataError: naming an image of each.
+    """
+    first = dict(zip(reversed(types), reversed(samples), strict=True))
+    if len(first) < 2:
+        return
+    named = ", ".join(f"{sample.image} is {dtype}" for dtype, sample in first.items())
+    raise DataError(
+        f"the images are of different types ({named}), so that their values can hardly mean the "
+        "same; store all as one type"
+    )
+
+
+def check_size(spec: DatasetSpec, sample: Sample, least: int = 1) -> np.dtype:
     """Compare the sizes of an image and its masks by their headers.
+
+    Returns:
+        type of the image's values.
 
     Raises:
         DataError: unreadable files, sizes that differ, an image that is too small or is stored in
             a way that is not read.
     """
-    image = check_picture(sample.image)
+    *image, dtype = check_image(sample.image, spec.selection)
     for path in sample.masks.values():
         mask = image_size(path)
-        if image != mask:
+        if image != [*mask]:
             raise size_fault(sample.image, path, image, mask)
     if min(image) < least:
         raise DataError(
             f"{sample.image} is {image[1]}x{image[0]} pixels; at least {least}x{least} are needed"
         )
+    return dtype
 
 
 def _check_all(

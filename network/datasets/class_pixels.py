@@ -9,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from network.datasets.layout import DatasetLayout, Sample
+from network.datasets.reading import read_target
 from network.files.parallel import default_processes
 
 
@@ -21,7 +22,8 @@ def class_pixels(layout: DatasetLayout, samples: Sequence[Sample]) -> list[int]:
     classes = layout.spec.num_classes
 
     def count(sample: Sample) -> np.ndarray:
-        return np.bincount(layout.read_mask(sample.mask).ravel(), minlength=classes)[:classes]
+        target = read_target(layout, sample.image, sample.mask)
+        return np.bincount(target.ravel(), minlength=classes)[:classes]
 
     with ThreadPoolExecutor(default_processes()) as pool:
         counts = pool.map(count, samples)

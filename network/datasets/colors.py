@@ -35,11 +35,13 @@ def encode_colors(rgb: np.ndarray, spec: DatasetSpec) -> np.ndarray:
 def decode_colors(index_mask: np.ndarray, spec: DatasetSpec) -> np.ndarray:
     """Paint class indices in the colors of the dataset, ignored pixels in its ``ignore_color``.
 
+    So are those that hold no data, which maps of classes have as ``UNKNOWN``.
+
     Shapes: index_mask integer [H, W] -> RGB uint8 [H, W, 3].
     """
     colors = np.zeros((256, 3), np.uint8)
     colors[: spec.num_classes] = spec.palette
-    colors[spec.ignore_index] = spec.ignore_color
+    colors[[spec.ignore_index, UNKNOWN]] = spec.ignore_color
     return colors[index_mask]
 
 

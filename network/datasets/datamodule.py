@@ -20,7 +20,7 @@ from network.files.parallel import forks, leave_cores
 class SegmentationDataModule(pl.LightningDataModule):
     """Data loaders over a layout, and what happens to a batch on the device.
 
-    Images travel as uint8 and are normalised where the network runs.
+    Images travel in the type in which they are stored and are normalised where the network runs.
 
     Args:
         layout: the dataset.
@@ -31,6 +31,9 @@ class SegmentationDataModule(pl.LightningDataModule):
         num_workers: loading processes.
         seed: of shuffling and transforms.
         pin_memory: batches go on to a GPU.
+
+    Raises:
+        ConfigError: a dataset whose mean and deviation are not known.
     """
 
     def __init__(
@@ -53,8 +56,10 @@ class SegmentationDataModule(pl.LightningDataModule):
         self.num_workers = num_workers
         self.seed = seed
         self.pin_memory = pin_memory
-        self.mean = torch.tensor(layout.spec.mean).view(-1, 1, 1) * 255
-        self.std = torch.tensor(layout.spec.std).view(-1, 1, 1) * 255
+        layout.spec.check_normalised()
+        low, high = layout.spec.value_range
+        self.mean = torch.tensor(layout.spec.mean).view(-1, 1, 1) * (high - low) + low
+        self.std = torch.tensor(layout.spec.std).view(-1, 1, 1) * (high - low)
         self._on_device: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
     def setup(self, stage: str) -> None:
@@ -91,6 +96,16 @@ class SegmentationDataModule(pl.LightningDataModule):
                 f"val_batch_size={self.val_batch_size}, but the validation images differ in size; "
                 "set val_batch_size=1"
             )
+
+    def check_transform(self) -> None:
+        """Let the transform look at a training image, where it can tell what it cannot do.
+
+        Raises:
+            ConfigError: it cannot do images like that one.
+        """
+        check = getattr(self.train_transform, "check", None)
+        if check is not None:
+            check(self.train.read(0).image)
 
     def first_batch(self, split: str, images: int, device: torch.device | str = "cpu") -> dict:
         """The first images of a split as a step gets them, over again where there are too few.
@@ -131,13 +146,13 @@ class SegmentationDataModule(pl.LightningDataModule):
     def on_after_batch_transfer(self, batch: dict, dataloader_idx: int = 0) -> dict:
         """Normalise images and widen masks, on the device.
 
-        Shapes: image uint8 [B, 3, H, W] -> float32, masks uint8 [B, H, W] -> int64.
+        Shapes: image [B, bands, H, W] -> float32, masks uint8 [B, H, W] -> int64.
         """
         masks = {key: batch[key].long() for key in ("mask", "eroded") if key in batch}
         return batch | masks | {"image": self.normalise(batch["image"])}
 
     def normalise(self, image: Tensor) -> Tensor:
-        """uint8 [B, 3, H, W] -> float32 with the dataset's mean 0 and deviation 1."""
+        """Stored values [B, bands, H, W] -> float32 with the dataset's mean 0 and deviation 1."""
         if image.device not in self._on_device:
             with torch.inference_mode(False):  # they outlive the caller's mode
                 self._on_device[image.device] = (
@@ -190,4 +205,9 @@ def _collate(items: list[dict]) -> dict:
             f"images of different sizes in one batch ({', '.join(i['name'] for i in items)}): "
             "validate with val_batch_size=1, and let training augmentations keep the size"
         )
-    return default_collate(items)
+    valid = [item.pop("valid", None) for item in items]
+    batch = default_collate(items)
+    if any(each is not None for each in valid):
+        everywhere = torch.ones(batch["image"].shape[-2:], dtype=torch.bool)
+        batch["valid"] = torch.stack([everywhere if each is None else each for each in valid])
+    return batch

@@ -13,12 +13,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from network.datasets.layout import DatasetLayout, Sample, size_fault
-from network.files.images import read_rgb
+from network.datasets.reading import read_filled, without_data
+from network.files.band_images import StoredImage
 from network.files.modules import Source, make_importable, remembered
 
 
 class Pair(NamedTuple):
-    """Decoded sample: RGB uint8 [H, W, 3], class indices uint8 [H, W]."""
+    """Decoded sample: image of any type [H, W, bands], class indices uint8 [H, W]."""
 
     image: np.ndarray
     mask: np.ndarray
@@ -27,9 +28,18 @@ class Pair(NamedTuple):
         """Image by area (where it shrinks) or bilinear interpolation, mask by nearest neighbor."""
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         return Pair(
-            cv2.resize(self.image, (width, height), interpolation=how),
+            _resized(self.image, (width, height), how),
             cv2.resize(self.mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT),
         )
+
+
+def _resized(image: np.ndarray, size: tuple[int, int], how: int) -> np.ndarray:
+    """OpenCV's resize, which takes at most four bands, for any number."""
+    parts = [
+        cv2.resize(image[..., first : first + 4], size, interpolation=how)
+        for first in range(0, image.shape[2], 4)
+    ]
+    return parts[0] if image.shape[2] in (2, 3, 4) else np.dstack(parts)
 
 
 Transform = Callable[[Callable[[int], Pair], int, int, int], Pair]
@@ -39,8 +49,10 @@ Transform = Callable[[Callable[[int], Pair], int, int, int], Pair]
 class SegmentationDataset(Dataset):
     """Samples of one split.
 
-    Items are dicts: ``image`` uint8 [3, H, W], ``mask`` and ``eroded`` (where the sample has them)
-    uint8 [H, W], ``name``. What an item looks like depends on its key alone: an index, or a pair
+    Items are dicts: ``image`` [bands, H, W] in the type of the file, ``mask`` and ``eroded`` (where
+    the sample has them) uint8 [H, W], ``name``; without a transform also ``valid`` bool [H, W], if
+    the image does not hold data everywhere. Where it does not, masks are ignored, and the image has
+    the mean of each band. What an item looks like depends on its key alone: an index, or a pair
     (index, seed) for a random transform, so it is the same for any number of workers.
 
     Raises:
@@ -54,7 +66,7 @@ class SegmentationDataset(Dataset):
         self.layout = layout
         self.samples = layout.samples(split)
         self.transform = transform
-        self._cached: dict[tuple[Path, ...], list[np.ndarray]] = {}
+        self._cached: dict[tuple[Path, ...], tuple[StoredImage, list[np.ndarray]]] = {}
 
     def __reduce__(self) -> tuple:
         """Sources of config files come first in a pickle: layout and transform may be of them."""
@@ -67,34 +79,39 @@ class SegmentationDataset(Dataset):
         index, seed = key if isinstance(key, tuple) else (key, 0)
         sample = self.samples[index]
         if self.transform is None:
-            image, *masks = self._read(sample, *sample.masks.values())
+            (image, valid), masks = self._read(sample, *sample.masks.values())
         else:
             image, *masks = self.transform(self.read, len(self), index, seed)
+            valid = None
+        arrays = dict(zip(sample.masks, masks, strict=True))
+        arrays |= {} if valid is None else {"valid": valid}
         return {
             "image": torch.from_numpy(_owned(image)).permute(2, 0, 1),
             "name": sample.name,
-        } | {
-            kind: torch.from_numpy(_owned(mask))
-            for kind, mask in zip(sample.masks, masks, strict=True)
-        }
+        } | {kind: torch.from_numpy(_owned(array)) for kind, array in arrays.items()}
 
     def read(self, index: int) -> Pair:
         """Decode a sample and its mask as they lie on disk."""
-        return Pair(*self._read(self.samples[index], self.samples[index].mask))
+        (image, _), (mask,) = self._read(self.samples[index], self.samples[index].mask)
+        return Pair(image, mask)
 
-    def _read(self, sample: Sample, *masks: Path) -> list[np.ndarray]:
-        key = (sample.image, *masks)
+    def _read(self, sample: Sample, *paths: Path) -> tuple[StoredImage, list[np.ndarray]]:
+        key = (sample.image, *paths)
         if key in self._cached:
             return self._cached[key]
-        arrays = [read_rgb(sample.image), *(self.layout.read_mask(mask) for mask in masks)]
-        for path, mask in zip(masks, arrays[1:], strict=True):
-            if arrays[0].shape[:2] != mask.shape:
-                raise size_fault(sample.image, path, arrays[0].shape[:2], mask.shape)
+        image = read_filled(sample.image, self.layout.spec)
+        masks = []
+        for path in paths:
+            mask = self.layout.read_mask(path)
+            if image.values.shape[:2] != mask.shape:
+                raise size_fault(sample.image, path, image.values.shape[:2], mask.shape)
+            masks.append(without_data(self.layout, mask, image.valid, sample.image, path))
         if self.layout.cache:
-            for array in arrays:
-                array.flags.writeable = False  # or whoever writes into it changes later samples
-            self._cached[key] = arrays
-        return arrays
+            for array in (*image, *masks):
+                if array is not None:  # or whoever writes into it changes later samples
+                    array.flags.writeable = False
+            self._cached[key] = image, masks
+        return image, masks
 
 
 def _restored(sources: dict[str, Source], kind: type[SegmentationDataset]) -> SegmentationDataset:

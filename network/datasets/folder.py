@@ -8,8 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from network.datasets.catalog import IMAGENET_MEAN, IMAGENET_STD, Color, DatasetSpec
+from network.datasets.bands import band_facts
+from network.datasets.catalog import Color, DatasetSpec
 from network.datasets.folder_settings import (
+    SETTINGS_FILE,
+    STATISTICS_SETTINGS,
     class_table,
     color,
     index_settings,
@@ -52,7 +55,9 @@ class FolderDataset(DatasetLayout):
         test: pattern of the stems to test on, held out as well; without it, those of ``val``.
         name: of the dataset, for output folders; without it, the folder's name.
         cache: keep decoded images in memory (of every loading process); for small datasets.
-        mean, std: normalisation of the bands of images scaled to 0..1.
+        mean, std: normalisation of the scaled bands; without them ImageNet's for three of 8 bits.
+        bands, band_names, display, scale, alpha: what the images hold, as ``Bands`` says; ``scale``
+            is one value, that stands for 1, or two.
 
     Raises:
         ConfigError: settings that contradict each other, or none at all.
@@ -70,9 +75,14 @@ class FolderDataset(DatasetLayout):
         test: str | Sequence[str] | None = None,
         name: str | None = None,
         cache: bool = False,
-        mean: Sequence[float] = IMAGENET_MEAN,
-        std: Sequence[float] = IMAGENET_STD,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
         first_label: int | None = None,
+        bands: Sequence[int] | None = None,
+        band_names: Sequence[str] | None = None,
+        display: Sequence[int] | None = None,
+        scale: float | Sequence[float] | None = None,
+        alpha: str | None = None,
     ) -> None:
         self.root = Path(root)
         self.cache = cache
@@ -85,7 +95,15 @@ class FolderDataset(DatasetLayout):
             "masks": masks,
             "val": val,
             "test": test,
+            "bands": bands,
+            "band_names": band_names,
+            "display": display,
+            "scale": scale,
+            "mean": mean,
+            "std": std,
+            "alpha": alpha,
         }
+        self._given = {name for name, value in given.items() if value is not None}
         settings = read_settings(self.root, {k: v for k, v in given.items() if v is not None})
         self.masks = settings.get("masks", "color")
         if self.masks not in ("color", "index"):
@@ -102,8 +120,7 @@ class FolderDataset(DatasetLayout):
                 color("ignore_colors", value) for value in list_of(list, settings, "ignore_colors")
             ),
             unscored=list_of(str, settings, "unscored"),
-            mean=tuple(mean),
-            std=tuple(std),
+            **band_facts(settings),
         )
         shared = {c for c in palette if palette.count(c) > 1} | (
             set(palette) & set(self.spec.ignore_colors)
@@ -179,6 +196,11 @@ class FolderDataset(DatasetLayout):
                     "hold out those that the splitter held out"
                 )
             )
+
+    def statistics_file(self) -> Path | None:
+        """``dataset.yaml``, where there is one and nothing of them is given beside it."""
+        path = self.root / SETTINGS_FILE
+        return path if path.is_file() and self._given.isdisjoint(STATISTICS_SETTINGS) else None
 
     def protocol(self) -> dict[str, Any]:
         """The patterns of the held-out images."""

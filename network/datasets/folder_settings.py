@@ -13,9 +13,11 @@ from network.errors import ConfigError, MissingDataError
 
 MAX_CLASSES = 250
 SETTINGS_FILE = "dataset.yaml"
+STATISTICS_SETTINGS = ("scale", "mean", "std")
 SHARED_SETTINGS = (
     *("classes", "ignore_colors", "ignore_values", "first_label", "unscored", "masks", "val"),
     "test",
+    *("bands", "band_names", "display", "alpha", *STATISTICS_SETTINGS),
 )
 _KINDS = {
     str: "names or patterns",

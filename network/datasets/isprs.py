@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from network.datasets.bands import band_facts
 from network.datasets.catalog import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
     POTSDAM,
     POTSDAM_TILES,
     VAIHINGEN,
@@ -54,10 +53,10 @@ class IsprsDataset(DatasetLayout):
             train on all tiles of the training area.
         name: of the dataset, for output folders.
         mean, std: normalisation of the bands of images scaled to 0..1.
+        bands, band_names, display: of patches that have other bands than three, as ``Bands``.
 
     Raises:
-        ConfigError: validation tiles that are not in the training area, a normalisation that is
-            none.
+        ConfigError: validation tiles that are not in the training area, bands that cannot be.
     """
 
     SPEC: ClassVar[DatasetSpec]
@@ -71,13 +70,16 @@ class IsprsDataset(DatasetLayout):
         val_tiles: Sequence[str] | None = None,
         validate_on_test: bool = False,
         name: str | None = None,
-        mean: Sequence[float] = IMAGENET_MEAN,
-        std: Sequence[float] = IMAGENET_STD,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        bands: Sequence[int] | None = None,
+        band_names: Sequence[str] | None = None,
+        display: Sequence[int] | None = None,
     ) -> None:
         self.ignore_values = (self.SPEC.ignore_index,)
-        self.spec = replace(
-            self.SPEC, name=name or self.SPEC.name, mean=tuple(mean), std=tuple(std)
-        )
+        given = {"mean": mean, "std": std, "bands": bands, "band_names": band_names}
+        facts = band_facts(given | {"display": display})
+        self.spec = replace(self.SPEC, name=name or self.SPEC.name, **facts)
         self.root = Path("data") / self.SPEC.name if root is None else Path(root)
         self.patch_size = patch_size
         self.validate_on_test = validate_on_test
@@ -264,8 +266,8 @@ class VaihingenDataset(IsprsDataset):
 
 
 class PotsdamDataset(IsprsDataset):
-    """ISPRS Potsdam, RGB or IRRG at 5 cm; see ``IsprsDataset``."""
+    """ISPRS Potsdam, RGB, IRRG or RGBIR at 5 cm; see ``IsprsDataset``."""
 
     SPEC = POTSDAM
     TILES = POTSDAM_TILES
-    FILES = TileFiles("top_potsdam_", ("_RGB", "_IRRG"), "_label", "_label_noBoundary")
+    FILES = TileFiles("top_potsdam_", ("_RGB", "_IRRG", "_RGBIR"), "_label", "_label_noBoundary")

@@ -143,7 +143,7 @@ def pair_tiles(
     ]
     if not images:
         raise DataError(f"no image *{image_suffix} in {image_folder}, but others: "
-                               "is --rgb-image left out or too much?")  # fmt: skip
+                               "is --rgb-image (or --bands 4) left out or too much?")  # fmt: skip
     if not masks:
         raise DataError(
             f"no mask *{mask_suffix} in {mask_folder}, but "

@@ -131,6 +131,10 @@ class DatasetLayout(ABC):
         """
         return None
 
+    def statistics_file(self) -> Path | None:
+        """The file of settings that scale, mean and std of the images go into; None for none."""
+        return None
+
     def read_mask(self, path: Path) -> np.ndarray:
         """Read a mask as class indices, ignored and unknown values as ``spec.ignore_index``.
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from network.datasets.catalog import IMAGENET_MEAN, IMAGENET_STD, LOVEDA, LOVEDA_NUMBERS
+from network.datasets.bands import IMAGENET_MEAN, IMAGENET_STD
+from network.datasets.catalog import LOVEDA, LOVEDA_NUMBERS
 from network.datasets.layout import (
     DatasetLayout,
     Report,

@@ -7,18 +7,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from network.datasets.checks import check_size, unlabeled
+from network.datasets.checks import check_size, check_types, unlabeled
 from network.datasets.colors import UNKNOWN
 from network.datasets.labels import MAX_UNKNOWN_SHARE, Held, ignore_unknown
 from network.datasets.layout import SPLITS, DatasetLayout, Sample, listed
+from network.datasets.reading import read_filled, without_data
 from network.datasets.survey_table import Column, table
 from network.errors import DataError, MissingDataError
-from network.files.images import read_rgb
 from network.files.parallel import default_processes
 
 KIND_TITLES = {"mask": "", "eroded": " eroded"}
@@ -41,11 +40,12 @@ class Survey:
 
 @dataclass
 class _Found:
-    """Of one sample: faults and notes, size, digest of its pixels, of its masks what they hold."""
+    """Of one sample: faults and notes, size, type, digest of its pixels, what its masks hold."""
 
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     size: tuple[int, int] | None = None
+    dtype: np.dtype | None = None
     digest: bytes | None = None
     counts: dict[str, np.ndarray] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
@@ -85,6 +85,7 @@ def _survey_stage(
     samples_of: dict[str, list[Sample]] = {}
     seen: dict[bytes, list[tuple[str, str]]] = defaultdict(list)
     held: list[Held] = []
+    types: list[tuple[Sample, np.dtype]] = []
     for split in SPLITS:
         try:
             samples = layout.samples(split, lambda fault: found.faults.append(str(fault)))
@@ -110,6 +111,12 @@ def _survey_stage(
         columns += _columns(layout, split, tiles, results)
         found.faults += _unlabeled(layout, samples, results, f"{title}, {split}")
         held += [each for result in results for each in result.held]
+        pairs = zip(samples, results, strict=True)
+        types += [(s, result.dtype) for s, result in pairs if result.dtype is not None]
+    try:
+        check_types([sample for sample, _ in types], [dtype for _, dtype in types])
+    except DataError as error:
+        found.faults.append(str(error))
     doubts = layout.doubts(Held.together(held))
     if doubts is not None:
         found.faults.append(str(doubts))
@@ -161,8 +168,8 @@ def _look_at_all(
 def _look_at(layout: DatasetLayout, sample: Sample) -> _Found:
     found = _Found()
     try:
-        check_size(sample)
-        image = read_rgb(sample.image)
+        found.dtype = check_size(layout.spec, sample)
+        image, valid = read_filled(sample.image, layout.spec)
     except DataError as error:
         found.faults.append(str(error))
         return found
@@ -170,9 +177,9 @@ def _look_at(layout: DatasetLayout, sample: Sample) -> _Found:
     if image.min() < image.max():
         found.digest = hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest()
     masks = {}
-    for kind, path in sample.masks.items():
+    for kind in sample.masks:
         try:
-            masks[kind] = _look_at_mask(layout, kind, path, found)
+            masks[kind] = _look_at_mask(layout, sample, kind, valid, found)
         except DataError as error:
             found.faults.append(str(error))
     if len(masks) == 2:
@@ -186,9 +193,13 @@ def _look_at(layout: DatasetLayout, sample: Sample) -> _Found:
     return found
 
 
-def _look_at_mask(layout: DatasetLayout, kind: str, path: Path, found: _Found) -> np.ndarray:
+def _look_at_mask(
+    layout: DatasetLayout, sample: Sample, kind: str, valid: np.ndarray | None, found: _Found
+) -> np.ndarray:
+    path = sample.masks[kind]
     mask, raw = layout.decode_mask(path)
-    counts = np.bincount(mask.ravel(), minlength=UNKNOWN + 1)
+    counted = without_data(layout, mask, valid, sample.image, path)
+    counts = np.bincount(counted.ravel(), minlength=UNKNOWN + 1)
     unlisted = raw[mask == UNKNOWN]
     share = ignore_unknown(path, mask, raw, layout.spec.ignore_index)
     found.counts[kind] = counts

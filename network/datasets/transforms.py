@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
-from network.datasets.augmentations import for_masks
+from network.datasets.augmentations import check_able, for_masks
 from network.datasets.dataset import Pair
+from network.datasets.light import Light
 from network.errors import ConfigError
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -38,6 +39,9 @@ class TrainTransform:
         balance: probability of a window around a drawn class.
         augmentations: albumentations transforms on top of flips and rotations by 90 degrees. They
             keep size and type of the crop; where they fill its mask, it is ignored.
+        brightness: every band gets up to this share of ``value_range`` more or less.
+        contrast: every band differs from its mean by up to this share more or less.
+        value_range: stored values that stand for 0 and 1; from the dataset.
 
     Raises:
         ConfigError: values out of their range, or augmentations that do otherwise.
@@ -53,6 +57,9 @@ class TrainTransform:
         redraws: int = 10,
         augmentations: Sequence[A.BasicTransform] = (),
         balance: float = 0.0,
+        brightness: float = 0.0,
+        contrast: float = 0.0,
+        value_range: tuple[float, float] = (0, 255),
     ) -> None:
         if crop_size < 1 or not scales or min(scales) <= 0:
             raise ConfigError(
@@ -61,6 +68,10 @@ class TrainTransform:
             )
         if not 0 <= balance <= 1:
             raise ConfigError(f"transform.balance={balance}: a probability, from 0 to 1")
+        for name, value in (("brightness", brightness), ("contrast", contrast)):
+            if not 0 <= value <= 1:
+                raise ConfigError(f"transform.{name}={value}: a share, from 0 to 1")
+        self.light = Light(brightness, contrast, value_range)
         self.ignore_index = ignore_index
         self.crop_size = crop_size
         self.scales = tuple(scales)
@@ -89,7 +100,19 @@ class TrainTransform:
                     f"{before.dtype} {list(before.shape)}; leave out what changes size or type "
                     "(images are normalised later, by dataset.mean and dataset.std)"
                 )
-        return Pair(image, mask)
+        return Pair(self.light(image, rng), mask)
+
+    def check(self, image: np.ndarray) -> None:
+        """Refuse augmentations that cannot do images of this type and number of bands.
+
+        Args:
+            image: one of them [H, W, bands].
+
+        Raises:
+            ConfigError: naming the augmentation.
+        """
+        _, *augmentations = self.augment.transforms
+        check_able(augmentations, image, self.light.value_range)
 
     def _mosaic(self, read: Read, count: int, index: int, rng: np.random.Generator) -> Pair:
         size = self.crop_size
@@ -101,10 +124,11 @@ class TrainTransform:
             (row, col, size, size),
         ]
         chosen = [index, *rng.integers(count, size=3)]
-        image = np.empty((size, size, 3), np.uint8)
-        mask = np.empty((size, size), np.uint8)
+        image, mask = None, np.empty((size, size), np.uint8)
         for (top, left, bottom, right), source in zip(quarters, chosen, strict=True):
             part = self._window(read(int(source)), bottom - top, right - left, rng)
+            if image is None:
+                image = np.empty((size, size, part.image.shape[2]), part.image.dtype)
             image[top:bottom, left:right] = part.image
             mask[top:bottom, left:right] = part.mask
         return Pair(image, mask)

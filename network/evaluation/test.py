@@ -15,6 +15,7 @@ from tqdm import tqdm
 from network.datasets.catalog import TTA_NAMES, DatasetSpec
 from network.datasets.checks import check_contents, check_labeled
 from network.datasets.layout import DatasetLayout, Sample
+from network.datasets.reading import read_target
 from network.errors import ConfigError, MissingDataError
 from network.evaluation.confusions import CONFUSIONS, write_confusions
 from network.evaluation.image_scores import IMAGE_SCORES, Counts, Variant, write_image_scores
@@ -37,6 +38,7 @@ from network.metrics import Scores, count_pixels, score_table
 from network.scenes.blending import DEFAULT_OVERLAP, DEFAULT_WINDOW
 from network.scenes.large_images import check_test_window, predict_classes
 from network.scenes.prediction import predict_tile
+from network.scenes.rasters import NODATA
 
 MASK_KINDS = {"eroded": "eroded", "mask": "full"}
 """Keys of a batch that hold masks to score against, and how tables and results call them."""
@@ -51,6 +53,8 @@ def score(
     window: int = sys.maxsize,
 ) -> dict[Variant, Counts]:
     """Predict, save and count batches with normalised ``image``, ``name`` and masks.
+
+    Where images hold no data, saved masks have ``network.scenes.rasters.NODATA``.
 
     Args:
         predictors: by the name of their augmentation; the first one's masks are saved.
@@ -70,7 +74,10 @@ def score(
         for tta, predict in predictors.items():
             predicted = predict_classes(batch["image"], predict, spec.num_classes, window)
             if tta == next(iter(predictors)):
-                for name, mask in zip(batch["name"], predicted.to(torch.uint8), strict=True):
+                masks = predicted.to(torch.uint8)
+                if "valid" in batch:
+                    masks = masks.masked_fill(~batch["valid"], NODATA)
+                for name, mask in zip(batch["name"], masks, strict=True):
                     writer.write(name, mask)
             for key in MASK_KINDS.keys() & batch.keys():
                 found = count_pixels(predicted, batch[key], spec.num_classes, spec.ignore_index)
@@ -200,7 +207,7 @@ def score_scenes(
     counts: dict[Variant, list[Tensor]] = {}
     for sample in tqdm(tiles, desc="testing", unit="tile"):
         masks = {
-            MASK_KINDS[key]: torch.from_numpy(layout.read_mask(path)).long()
+            MASK_KINDS[key]: torch.from_numpy(read_target(layout, sample.image, path)).long()
             for key, path in sample.masks.items()
         }
         for tta, predictor in predictors.items():

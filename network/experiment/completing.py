@@ -22,7 +22,7 @@ def complete_network(net: partial, spec: DatasetSpec) -> partial:
         ConfigError: it cannot be told the number of classes, or the config says another.
     """
     classes = dict.fromkeys(_CLASSES, spec.num_classes)
-    told = complete(net, "net", **classes, in_chans=len(spec.mean))
+    told = complete(net, "net", **classes, in_chans=spec.num_bands)
     if told.keywords.keys().isdisjoint(_CLASSES):
         name = getattr(told.func, "__name__", type(told.func).__name__)
         raise ConfigError(

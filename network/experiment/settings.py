@@ -223,7 +223,8 @@ class Experiment:
 
     def build_transform(self, spec: DatasetSpec) -> Transform:
         """The transform of training samples for a dataset."""
-        transform = complete(self.transform, "transform", ignore_index=spec.ignore_index)
+        facts = {"ignore_index": spec.ignore_index, "value_range": spec.value_range}
+        transform = complete(self.transform, "transform", **facts)
         built = build(transform, "transform")
         crop_size = getattr(built, "crop_size", self.min_size)
         if crop_size < self.min_size:
@@ -255,7 +256,7 @@ class Experiment:
         if self.check_data:
             check_contents(layout, samples, self.min_size)
         else:
-            check_sizes(samples, self.min_size)
+            check_sizes(layout.spec, samples, self.min_size)
 
     def settings(self) -> dict[str, str]:
         """All settings as text, as they are after the overrides."""

@@ -23,6 +23,7 @@ from network.figures.style import (
     MARGIN,
     WIDTH,
     add_class_legend,
+    fit_title,
     legend_height,
     new_figure,
     place,
@@ -80,7 +81,7 @@ def heatmap_figure(
                 axes = place(figure, MARGIN + LINE + column * (width + GAP), top, width, height)
                 title = spec.classes[index] if layer == layers[0] else ""
                 show_image(axes, overlay(image, paint_heatmap(heatmap, colormap), opacity), title)
-                axes.title.set_fontsize(min(10, 72 * width / (0.62 * max(1, len(title)))))
+                fit_title(axes, width)
                 if column == 0:
                     axes.set_ylabel(f"HBIS {layer + 1}")
             top += height + GAP

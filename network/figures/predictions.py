@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from network.datasets.catalog import DatasetSpec
 from network.datasets.colors import decode_colors
+from network.datasets.display import display_note
 from network.figures.painting import shrink
 from network.figures.style import (
     GAP,
@@ -16,6 +17,7 @@ from network.figures.style import (
     MARGIN,
     WIDTH,
     add_class_legend,
+    fit_title,
     legend_height,
     new_figure,
     place,
@@ -72,8 +74,12 @@ def draw_panels(
     width, height = _panel_size(found)
     left = (WIDTH - len(shown) * (width + GAP) + GAP) / 2
     top += LINE if titles else 0
+    note = display_note(spec)
     for title, image in shown.items():
-        show_image(place(figure, left, top, width, height), image, title if titles else "")
+        title += f" ({note})" if title == "image" and note else ""
+        axes = place(figure, left, top, width, height)
+        show_image(axes, image, title if titles else "")
+        fit_title(axes, width)
         left += width + GAP
     return top + height + GAP
 

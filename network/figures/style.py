@@ -66,6 +66,11 @@ def show_image(axes: Axes, image: np.ndarray, title: str = "") -> None:
     axes.spines[:].set(visible=True, color="0.8", linewidth=0.5)
 
 
+def fit_title(axes: Axes, width: float) -> None:
+    """Make the title of axes of so many inches no wider than these."""
+    axes.title.set_fontsize(min(10, 72 * width / (0.62 * max(1, len(axes.get_title())))))
+
+
 def class_colors(spec: DatasetSpec) -> dict[str, tuple[float, ...]]:
     """The dataset's colors by class, as matplotlib takes them."""
     return {

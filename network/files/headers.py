@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import struct
+import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +15,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from network.errors import DataError, MissingDataError
+from network.files.plain_tiff import Plain, first_of, plain_pixels, values_of
 
 Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", module=r"PIL\.")  # what is damaged ends in a fault
@@ -67,7 +69,7 @@ class Header:
         height, width: of a JPEG.
         compression: of a TIFF.
         nodata: value that a TIFF declares to be no data.
-        plain: height, width and position of the pixels of an uncompressed RGB TIFF without gaps.
+        plain: where the pixels of an uncompressed TIFF lie that says nothing of no data.
     """
 
     kind: str = ""
@@ -78,7 +80,7 @@ class Header:
     width: int = 0
     compression: str = ""
     nodata: float | None = None
-    plain: tuple[int, int, int] | None = None
+    plain: Plain | None = None
 
 
 def read_header(path: Path) -> Header:
@@ -195,43 +197,18 @@ def _tiff(file: BinaryIO, start: bytes) -> Header:
     file.seek(directory.next)
     directory.load(file)
     tags = dict(directory)
-    bits = max(_values(tags, 258, 1))
-    compression = _first(tags, 259, 1)
-    colors = _COLORS.get(_first(tags, 262, 1), "unknown")
+    bits = max(values_of(tags, 258, 1))
+    compression = first_of(tags, 259, 1)
+    colors = _COLORS.get(first_of(tags, 262, 1), "unknown")
     if colors == "YCbCr" and compression == _JPEG:
         colors = "RGB"  # what libtiff makes of it
     name = _COMPRESSIONS.get(compression, f"number {compression}")
     nodata = _number(tags.get(_NODATA))
-    orientation = _valid(_first(tags, _ORIENTATION, 1))
-    return Header(
-        "TIFF", orientation, colors, bits, compression=name, nodata=nodata, plain=_plain(tags)
-    )
-
-
-def _plain(tags: Mapping[int, Any]) -> tuple[int, int, int] | None:
-    wanted = {259: (1, 1), 262: (0, 2), 274: (1, 1), 277: (1, 3), 284: (1, 1), 266: (1, 1)}
-    if any(_first(tags, tag, missing) != value for tag, (missing, value) in wanted.items()):
-        return None
-    if set(_values(tags, 258, 1)) != {8} or set(_values(tags, 339, 1)) != {1} or 322 in tags:
-        return None
-    height, width = _first(tags, 257, 0), _first(tags, 256, 0)
-    offsets, sizes = _values(tags, 273, 0), _values(tags, 279, 0)
-    position = offsets[0]
-    for offset, size in zip(offsets, sizes, strict=False):
-        if offset != position:
-            return None
-        position += size
-    whole = position - offsets[0] == 3 * height * width > 0 and len(offsets) == len(sizes)
-    return (height, width, offsets[0]) if whole else None
-
-
-def _values(tags: Mapping[int, Any], tag: int, missing: Any) -> tuple:
-    value = tags.get(tag, missing)
-    return value if isinstance(value, tuple) else (value,)
-
-
-def _first(tags: Mapping[int, Any], tag: int, missing: Any) -> Any:
-    return _values(tags, tag, missing)[0]
+    orientation = _valid(first_of(tags, _ORIENTATION, 1))
+    native = start[:2] == (b"II" if sys.byteorder == "little" else b"MM")
+    silent = _NODATA not in tags and not directory.next  # which may be a mask
+    plain = plain_pixels(tags, native) if silent else None
+    return Header("TIFF", orientation, colors, bits, compression=name, nodata=nodata, plain=plain)
 
 
 def _number(text: Any) -> float | None:

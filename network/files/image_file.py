@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
+import cv2
 import numpy as np
 import rasterio
 from PIL import Image
@@ -99,9 +100,9 @@ class ImageFile:
         Raises:
             DataError: GDAL cannot read it.
         """
-        listing = {} if self._beside else {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
+        listing = "TRUE" if self._beside else "EMPTY_DIR"  # look for these by name, or not at all
         try:
-            with rasterio.Env(**listing):
+            with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN=listing):
                 return rasterio.open(self.path)
         except RasterioError as error:
             if "missing codec" in str(error):
@@ -110,6 +111,11 @@ class ImageFile:
                     "supported here; write it anew with another compression, such as deflate"
                 ) from error
             raise unreadable(self.path, error) from error
+
+    @property
+    def has_source(self) -> bool:
+        """Whether GDAL is asked: of a JPEG only for what lies beside it."""
+        return self.header.kind != "JPEG" or self._beside
 
     @property
     def palette(self) -> bool:
@@ -163,8 +169,11 @@ class ImageFile:
             )
         return self.colored * 3 if len(self.colored) == 1 else self.colored[:3]
 
-    def check_eight_bits(self) -> None:
+    def check_eight_bits(self, advice: str = "convert it to 8-bit RGB") -> None:
         """Refuse values that are no bytes.
+
+        Args:
+            advice: what to do.
 
         Raises:
             DataError: saying what they are.
@@ -172,7 +181,7 @@ class ImageFile:
         if self.dtype != np.uint8:
             deep = self.dtype.itemsize > 1
             what = "has more than 8 bits a band" if deep else "has bands of signed bytes"
-            raise DataError(f"{self.path} {what} ({self.dtype}); convert it to 8-bit RGB")
+            raise DataError(f"{self.path} {what} ({self.dtype}); {advice}")
 
     def read(
         self,
@@ -204,6 +213,21 @@ class ImageFile:
         if indices.max() >= len(self._table):
             raise unreadable(self.path, f"its palette lacks the color {indices.max()}")
         return np.stack([self._table[:, band - 1][indices] for band in bands])
+
+    def whole(self, bands: Sequence[int]) -> np.ndarray:
+        """The whole image with the bands of every pixel together: [H, W, bands].
+
+        Args:
+            bands: from 1; they may stand there several times.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        if self.header.kind == "JPEG":
+            pixels = self.decoded
+            return pixels if bands == self.colored else pixels[..., np.array(bands) - 1]
+        read = dict(zip(sorted({*bands}), self.read(sorted({*bands})), strict=True))
+        return cv2.merge([read[band] for band in bands]).reshape(self.height, self.width, -1)
 
     def read_first(self) -> np.ndarray:
         """The first band as it is stored, of a palette its indices: [H, W].

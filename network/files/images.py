@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import rasterio
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from rasterio.errors import RasterioError
 
-from network.errors import DataError, MissingDataError
+from network.errors import DataError, MissingDataError, OutputError
 from network.files.headers import DECODING_ERRORS, Header, read_header, unreadable
 from network.files.image_file import ImageFile
 from network.files.notes import say_once
@@ -96,7 +98,7 @@ def read_colors(path: str | Path) -> Labels:
     """
     path = Path(path)
     header = read_header(path)
-    pixels = _mapped(path, header)
+    pixels = header.plain.map(path) if header.plain and header.plain.rgb else None
     return Labels(_picture(path, header) if pixels is None else pixels, header.nodata)
 
 
@@ -141,25 +143,6 @@ def read_indices(path: str | Path) -> np.ndarray:
     return read_labels(path).values
 
 
-def check_picture(path: str | Path) -> tuple[int, int]:
-    """Look by the header whether a file can be read by ``read_rgb``.
-
-    Returns:
-        height and width.
-
-    Raises:
-        DataError: not a readable image, or not stored as RGB or gray of 8 bits.
-    """
-    path = Path(path)
-    header = read_header(path)
-    if header.plain is not None:
-        return header.plain[:2]
-    with ImageFile(path, header=header) as file:
-        file.picture_bands()
-        file.check_eight_bits()
-        return file.height, file.width
-
-
 def image_size(path: str | Path) -> tuple[int, int]:
     """Height and width from the file's header.
 
@@ -190,7 +173,8 @@ def png_comment(path: str | Path) -> str | None:
 def write_image(path: str | Path, image: np.ndarray, comment: str | None = None) -> None:
     """Write an image whole or not at all, lossless unless its suffix is .jpg (quality 95).
 
-    Shapes: uint8 RGB [H, W, 3] or gray [H, W].
+    Shapes: uint8 RGB [H, W, 3] or gray [H, W]; in a TIFF any number of bands [H, W, bands] of any
+    type.
 
     Args:
         path: its suffix says the format.
@@ -202,6 +186,9 @@ def write_image(path: str | Path, image: np.ndarray, comment: str | None = None)
     """
     path = Path(path)
     suffix = path.suffix.lower()
+    if image.ndim == 3 and image.shape[2] != 3 and suffix == ".tif":
+        _write_bands(path, image)
+        return
     options = {
         ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 95],
         ".tif": [
@@ -228,19 +215,25 @@ def _picture(path: Path, header: Header) -> np.ndarray:
     with ImageFile(path, header=header) as file:
         bands = file.picture_bands()
         file.check_eight_bits()
-        if header.kind == "JPEG":
-            pixels = file.decoded
-            return pixels if len(set(bands)) == 3 else np.repeat(pixels, 3, axis=2)
-        read = dict(zip(sorted(set(bands)), file.read(sorted(set(bands))), strict=True))
-        return cv2.merge([read[band] for band in bands])
+        return file.whole(bands)
 
 
-def _mapped(path: Path, header: Header) -> np.ndarray | None:
-    """The pixels of an uncompressed RGB TIFF without gaps; None for any other file."""
-    if header.plain is None:
-        return None
-    height, width, position = header.plain
-    try:
-        return np.memmap(path, np.uint8, "r", position, (height, width, 3))
-    except (OSError, ValueError):  # truncated
-        return None
+def _write_bands(path: Path, image: np.ndarray) -> None:
+    """An uncompressed TIFF of one strip, none of its bands a color or alpha, to be mapped."""
+    height, width, count = image.shape
+    form = {"photometric": "minisblack", "interleave": "pixel", "blockysize": height}
+    with replacing(path) as temporary:
+        try:
+            with rasterio.open(
+                temporary,
+                "w",
+                driver="GTiff",
+                height=height,
+                width=width,
+                count=count,
+                dtype=image.dtype,
+                **form,
+            ) as target:
+                target.write(np.moveaxis(image, 2, 0))
+        except RasterioError as error:
+            raise OutputError(f"cannot write {path}: {error}") from error

@@ -118,7 +118,7 @@ def _check_network(before: Identity, now: Identity, path: str | Path) -> None:
 
 
 def _check_dataset(before: Identity, now: Identity, path: str | Path) -> None:
-    """Refuse classes and normalisation that are not those of the training."""
+    """Refuse classes, bands and normalisation that are not those of the training."""
     found = []
     if len(before.classes) != len(now.classes):
         only = listed([name for name in now.classes if name not in before.classes])
@@ -133,7 +133,7 @@ def _check_dataset(before: Identity, now: Identity, path: str | Path) -> None:
         swapped = {} if changed else _swapped_colors(before, now)
         found += [_said(changed)] if changed else []
         found += [_said(swapped)] if swapped else []
-    for name in ("bands", "mean", "std"):
+    for name in ("bands", "band_numbers", "scale", "alpha", "mean", "std"):
         values = {name: getattr(before, name)}, {name: getattr(now, name)}
         found += [_said(difference)] if (difference := _differences(*values)) else []
     if found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
@@ -40,6 +40,9 @@ class Identity:
         unscored: classes that do not enter the means.
         mean, std: normalisation of the bands.
         bands: their number.
+        band_numbers: in the files; none for those of a picture.
+        scale: values that stand for 0 and 1; none for 8 bits.
+        alpha: what an alpha band is.
     """
 
     network: str
@@ -54,6 +57,9 @@ class Identity:
     mean: list[float]
     std: list[float]
     bands: int
+    band_numbers: list[int] = field(default_factory=list)
+    scale: list[float] = field(default_factory=list)
+    alpha: str = ""
 
     @classmethod
     def of(cls, experiment: Experiment, spec: DatasetSpec) -> Identity:
@@ -82,7 +88,10 @@ class Identity:
             unscored=plain(spec.unscored),
             mean=plain(spec.mean),
             std=plain(spec.std),
-            bands=len(spec.mean),
+            bands=spec.num_bands,
+            band_numbers=plain(spec.bands),
+            scale=plain(spec.scale or ()),
+            alpha=spec.alpha,
         )
 
     @property
@@ -100,7 +109,9 @@ class Identity:
         if IDENTITY not in checkpoint:
             return None
         content = checkpoint[IDENTITY]
-        kinds = {field.name: field.type.partition("[")[0] for field in fields(cls)}
+        kinds = {each.name: each.type.partition("[")[0] for each in fields(cls)}
+        if isinstance(content, dict):  # which was written when all images were pictures of 8 bits
+            content = {"band_numbers": [], "scale": [], "alpha": ""} | content
         whole = isinstance(content, dict) and all(
             type(content.get(name)).__name__ == kind for name, kind in kinds.items()
         )

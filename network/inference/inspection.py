@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from network.datasets.catalog import DatasetSpec
 from network.datasets.dataset import SegmentationDataset
+from network.datasets.display import displayed
 from network.datasets.layout import listed
 from network.devices import AUTOCAST_DTYPES
 from network.errors import ConfigError
@@ -23,7 +25,7 @@ class Inspection(NamedTuple):
 
     Attributes:
         name: of the sample.
-        image: RGB uint8 [H, W, 3].
+        image: RGB uint8 [H, W, 3], as ``network.datasets.display.displayed`` shows it.
         masks: class indices uint8 [H, W]: ``mask`` and ``eroded``, where there are labels.
         prediction: class indices uint8 [H, W]; None of an image that the network was spared.
         heatmaps: sigmoid of ``out.heatmaps``, float32 [L, N, h, w]; [0] where there are none.
@@ -56,7 +58,7 @@ def inspect(
     Args:
         net: on the device.
         dataset: the samples, whole and as they are.
-        normalise: uint8 [B, 3, H, W] -> float32, for the network.
+        normalise: stored values [B, bands, H, W] -> float32, for the network.
         device: where to run.
         precision: a key of ``network.devices.AUTOCAST_DTYPES``.
         longest: side in pixels of the images that the network sees; of larger ones nothing is
@@ -75,10 +77,15 @@ def inspect(
                 found = _found(segment(net, normalise(item["image"][None].to(device)), classes))
         yield Inspection(
             item["name"],
-            item["image"].permute(1, 2, 0).contiguous().numpy(),
+            _shown(item, dataset.layout.spec),
             {kind: item[kind].numpy() for kind in ("mask", "eroded") if kind in item},
             **found,
         )
+
+
+def _shown(item: dict, spec: DatasetSpec) -> np.ndarray:
+    values = item["image"].permute(1, 2, 0).contiguous().numpy()
+    return displayed(values, spec, item["valid"].numpy() if "valid" in item else None)
 
 
 def _found(out: SegmentationOutput) -> dict[str, np.ndarray]:

@@ -17,8 +17,9 @@ from network.datasets.dataset import Pair
 from network.datasets.labels import decode_colored, ignore_unknown
 from network.datasets.layout import Sample
 from network.datasets.patch_record import PATCH_RECORD, Cut, read_record, write_record
+from network.datasets.reading import read_filled
 from network.errors import ConfigError, DataError
-from network.files.images import read_rgb, write_image
+from network.files.images import write_image
 from network.files.outputs import Written
 from network.files.parallel import in_processes
 from network.files.staging import staged
@@ -82,11 +83,13 @@ class PatchSplit:
         return Split(count, unknown, cut)
 
     def _read(self, tile: Sample) -> tuple[np.ndarray, np.ndarray, float]:
-        image = read_rgb(tile.image)
+        image, valid = read_filled(tile.image, self.spec)
         mask, colors = decode_colored(tile.mask, self.spec)
         if self.eroded and not (mask == self.spec.ignore_index).any():
             raise DataError(f"{tile.mask} is no eroded mask: none of its pixels is a boundary")
         unknown = ignore_unknown(tile.mask, mask, colors, self.spec.ignore_index)
+        if valid is not None and valid.shape == mask.shape:
+            mask = np.where(valid, mask, np.uint8(self.spec.ignore_index))
         if self.scale != 1:
             height, width = (round(side * self.scale) for side in mask.shape)
             image, mask = Pair(image, mask).resized(height, width, shrinks=self.scale < 1)
@@ -113,7 +116,7 @@ def split_tiles(tiles: Sequence[Sample], how: PatchSplit, processes: int) -> int
             f"--split-size {how.size} --stride {how.stride} --val-scale {how.scale}: the size must "
             f"be at least {MIN_SIZE}, the stride from 1 to the size, the scale above 0"
         )
-    check_sizes(tiles)
+    check_sizes(how.spec, tiles)
     folders = (how.image_folder, how.mask_folder)
     sources = list({path.parent for tile in tiles for path in (tile.image, tile.mask)})
     names = {tile.name for tile in tiles}

@@ -9,6 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from network.datasets.display import display_note
 from network.datasets.layout import listed, size_fault
 from network.errors import CheckpointError, DataError
 from network.evaluation.image_scores import IMAGE_SCORES, ImageScore, Variant, read_image_scores
@@ -59,7 +60,8 @@ def report_contents(
     viewer, previews = [], ONLY_SCORES
     if trained is not None:
         viewer = _viewer(folder, results, trained, variant, scores, most, side)
-        previews = _described(viewer, len(scores), side, trained.experiment.test_window)
+        window, shown_as = trained.experiment.test_window, display_note(trained.spec)
+        previews = _described(viewer, len(scores), side, window, shown_as)
     place = {entry["name"]: index for index, entry in enumerate(viewer)}
     checkpoint = results["checkpoint"]
     epoch = f", epoch {checkpoint['epoch']}" if checkpoint["epoch"] else ""
@@ -172,7 +174,9 @@ def _hex(color: Sequence[int]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*color)
 
 
-def _described(viewer: Sequence[dict[str, Any]], images: int, side: int, window: int) -> str:
+def _described(
+    viewer: Sequence[dict[str, Any]], images: int, side: int, window: int, shown_as: str
+) -> str:
     shown = len(viewer)
     which = f"All {images} images" if shown == images else f"{shown} of {images} images"
     why = "" if shown == images else " (worst, best and some between, to keep the page small)"
@@ -181,7 +185,8 @@ def _described(viewer: Sequence[dict[str, Any]], images: int, side: int, window:
     if heatmaps:
         of = "; heatmaps of one pass, without test-time augmentation"
         of += "" if heatmaps == shown else f", of images up to test_window={window} pixels"
-    return f"{which}{why}, as previews of at most {side} pixels{of}."
+    how = f" ({shown_as})" if shown_as else ""
+    return f"{which}{why}, as previews of at most {side} pixels{how}{of}."
 
 
 def _protocol(results: dict[str, Any]) -> list[tuple[str, str]]:

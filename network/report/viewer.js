@@ -109,7 +109,7 @@ function renderReadout() {
 function reading(point) {
   const field = (label, content) => make("span", {}, make("b", {}, label), " ", content);
   const nameOf = (value) =>
-    named(value === contents.ignore_index ? ignored : (classes[value] ?? { name: `${value}` }));
+    named(value === contents.ignore_index ? ignored : (classes[value] ?? { name: value === 255 ? "no data" : `${value}` }));
   const { width, height } = tile.entry;
   const position = `${Math.floor(point.u * width)}, ${Math.floor(point.v * height)}`;
   const fields = [field("x, y", position)];

@@ -104,7 +104,7 @@ class MapWriter:
         if self.classes:
             self.classes.write(classes, rows, cols)
         if self.colors:
-            self.colors.write(_colors(classes, self.spec).transpose(2, 0, 1), rows, cols)
+            self.colors.write(decode_colors(classes, self.spec).transpose(2, 0, 1), rows, cols)
         if self.probabilities:
             values = probabilities.cpu().numpy()
             values[:, classes == NODATA] = np.nan
@@ -116,7 +116,7 @@ class MapWriter:
         if not self.classes:
             write_image(self.files[CLASSES], self.whole)
             if COLORS in self.files:
-                write_image(self.files[COLORS], _colors(self.whole, self.spec))
+                write_image(self.files[COLORS], decode_colors(self.whole, self.spec))
         if POLYGONS in self.files:
             write_polygons(
                 *(self.files[POLYGONS], self.whole, self.spec, self.ground, self.min_area)
@@ -139,7 +139,3 @@ class MapWriter:
         if path is None or path.suffix != ".tif":
             return None
         return stack.enter_context(RasterWriter(path, self.raster, **settings))
-
-
-def _colors(classes: np.ndarray, spec: DatasetSpec) -> np.ndarray:
-    return decode_colors(np.where(classes == NODATA, spec.ignore_index, classes), spec)

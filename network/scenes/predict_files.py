@@ -53,6 +53,11 @@ def predict_files(
     low, high = options.value_range or (0, 1)
     if not low < high:
         raise ConfigError(f"--range {low:g} {high:g}: the lower value first, then the higher one")
+    if options.value_range and trained.spec.scale:
+        raise ConfigError(
+            f"--range has no effect: the network was trained on values with "
+            f"scale={list(trained.spec.scale)}, and those of files are taken likewise; leave it out"
+        )
     check_windows(options.window, options.overlap, stride_of(trained.net))
     paths = list_inputs(inputs)
     for folder in map(Path, inputs):
@@ -123,9 +128,7 @@ def _predict_file(
 ) -> None:
     spec = trained.spec
     with ExitStack() as places:
-        raster = places.enter_context(
-            Raster(path, len(spec.mean), options.bands, options.value_range)
-        )
+        raster = places.enter_context(Raster(path, spec, options.bands, options.value_range))
         tiling = tile(
             raster.height, raster.width, options.window, options.overlap, stride_of(trained.net)
         )

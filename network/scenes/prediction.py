@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from network.files.band_images import read_validity
 from network.inference.predictor import Predictor
 from network.inference.trained_network import Trained
 from network.models.geometry import stride_of
@@ -60,8 +61,11 @@ def predict_scene(
 
 
 def predict_tile(path: Path, trained: Trained, predictor: Predictor) -> np.ndarray:
-    """Class indices uint8 [H, W] of every pixel of an image file, in windows of default size."""
-    with bounded_cache(), Raster(path, len(trained.spec.mean)) as raster:
+    """Class indices uint8 [H, W] of every pixel of an image file, in windows of default size.
+
+    Where the file holds no data (alpha apart, as in training) they are ``NODATA``.
+    """
+    with bounded_cache(), Raster(path, trained.spec) as raster:
         tiling = tile(
             raster.height, raster.width, DEFAULT_WINDOW, DEFAULT_OVERLAP, stride_of(trained.net)
         )
@@ -70,7 +74,8 @@ def predict_tile(path: Path, trained: Trained, predictor: Predictor) -> np.ndarr
         with closing(scene):  # reads no more before the raster closes
             for rows, cols, part, _ in scene:
                 classes[rows, cols] = part
-        return classes
+    valid = read_validity(path, trained.spec.selection)
+    return classes if valid is None else np.where(valid, classes, np.uint8(NODATA))
 
 
 class _Ahead:

@@ -11,13 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 import rasterio
-from rasterio.enums import MaskFlags
-from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from network.datasets.bands import Bands
 from network.errors import DataError
-from network.files.headers import unreadable
 from network.files.image_file import ImageFile
+from network.files.no_data import NoData, filled
 from network.files.notes import say_once
 
 NODATA = 255
@@ -42,37 +41,44 @@ _NEAR, _MAX_BETWEEN = 0.04, 0.05
 _PERCENTILES = (2, 98)
 
 
+PICTURE = Bands()
+"""Red, green and blue of 8 bits."""
+
+
 class Part(NamedTuple):
-    """A window of a scene: uint8 [h, w, bands], and bool [h, w] where it holds data."""
+    """A window of a scene: values [h, w, bands], and bool [h, w] where it holds data."""
 
     image: np.ndarray
     valid: np.ndarray
 
 
 class Raster:
-    """An image file, read a window at a time as uint8.
+    """An image file, read a window at a time as a dataset's images are read.
 
-    Eight bits are taken as they are (see ``network.files.image_file``). Wider values are mapped
-    linearly to 0..255, each band from a range of its own; what lies outside is clipped. Pixels hold
-    no data where the file says so (by a nodata value, a mask, an alpha band of 0), or where a band
-    that is taken is NaN. A band that is flagged as alpha, as rasterio flags every fourth one, but
-    holds more than 0 and 255 is no mask.
+    With a scale, values are those of the file. Without one, eight bits are taken as they are (see
+    ``network.files.image_file``), and wider values are mapped linearly to 0..255, each band from a
+    range of its own; what lies outside is clipped.
+
+    Pixels hold no data where ``network.files.no_data.NoData`` says so; there each band has its
+    mean. Where nothing is said of alpha, an alpha band of 0 means no data too, but changes no pixel
+    as it changes none in training; one that is flagged as alpha, as rasterio flags every fourth
+    one, but holds more than 0 and 255 is no mask.
 
     Args:
         path: anything that GDAL reads.
-        count: bands that the network takes.
-        bands: which ones, from 1; without it the first ones, and a single one for all.
-        value_range: lowest and highest value; without it, for wider values, the 2nd and 98th
-            percentile of an evenly reduced image.
+        spec: bands that the network takes, of the dataset that it was trained on.
+        bands: others instead of those of ``spec``, from 1.
+        value_range: without a scale, values that become 0 and 255; without it, for wider values,
+            the 2nd and 98th percentile of an evenly reduced image.
 
     Raises:
-        DataError: not a readable image, or too few bands.
+        DataError: not a readable image, too few bands, or values that are not those of the scale.
     """
 
     def __init__(
         self,
         path: str | Path,
-        count: int = 3,
+        spec: Bands = PICTURE,
         bands: Sequence[int] | None = None,
         value_range: tuple[float, float] | None = None,
     ) -> None:
@@ -82,9 +88,11 @@ class Raster:
             self.file = stack.enter_context(ImageFile(self.path, beside=True))
             self.source = self.file.source
             self.height, self.width = self.file.height, self.file.width
-            self.bands = self._bands(count, bands)
+            self.spec = spec
+            self.bands = self._bands(bands)
             self.file.read(place=(0, 0, 1, 1))  # refuses a truncated JPEG before all work
-            self._masked = self._has_mask()
+            self._no_data = NoData(self.file, self.bands, spec.alpha)
+            self._alpha = not spec.alpha and self._alpha_masks()
             self.ranges = self._ranges(value_range)
             stack.pop_all()
 
@@ -109,29 +117,20 @@ class Raster:
         rows, cols = min(height, self.height - top), min(width, self.width - left)
         with self._reading:
             values = self.file.read(self.bands, (top, left, rows, cols))
-            valid = self._valid(values, window=Window(left, top, cols, rows))
+            place = {"window": Window(left, top, cols, rows)}
+            missing = self._no_data.missing(values, **place)
+            transparent = self._no_data.masked(**place) if self._alpha else False
+        here = None if missing is None else ~missing.any(axis=0)
         over = (0, height - rows), (0, width - cols)
-        image = np.pad(self._scaled(values).transpose(1, 2, 0), (*over, (0, 0)), mode="symmetric")
-        return Part(image, np.pad(valid, over))
+        image = filled(self._scaled(values).transpose(1, 2, 0), here, self.spec.fill)
+        valid = (np.ones((rows, cols), bool) if here is None else here) & ~np.asarray(transparent)
+        return Part(np.pad(image, (*over, (0, 0)), mode="symmetric"), np.pad(valid, over))
 
-    def _valid(self, values: np.ndarray, **place) -> np.ndarray:
-        """Where the values [bands, h, w] of a part hold data, bool [h, w]."""
-        valid = np.ones(values.shape[1:], bool)
-        if values.dtype.kind == "f":
-            valid &= ~np.isnan(values).any(axis=0)
-        if self._masked:
-            try:
-                valid &= self.source.dataset_mask(**place) > 0
-            except RasterioError as error:
-                raise unreadable(self.path, error) from error
-        return valid
-
-    def _has_mask(self) -> bool:
-        """Whether the file says where it holds data, in a way that can be taken at its word."""
-        flags = self.source.mask_flag_enums[0]
-        if self.source.driver != "GTiff" or MaskFlags.alpha not in flags:
-            return MaskFlags.all_valid not in flags
-        alpha = next(b for b in range(1, self.file.count + 1) if b not in self.file.colored)
+    def _alpha_masks(self) -> bool:
+        """Whether an alpha band, of which nothing is said, can be taken at its word."""
+        alpha = self._no_data.alpha
+        if alpha is None or self.source.driver != "GTiff":
+            return alpha is not None
         tops, lefts = (
             np.linspace(0, max(0, side - _PROBE), _PROBES).astype(int)
             for side in (self.height, self.width)
@@ -160,10 +159,11 @@ class Raster:
         share = (values.astype(np.float32) - low) / np.maximum(high - low, 1e-12)
         return np.rint(np.nan_to_num(share).clip(0, 1) * 255).astype(np.uint8)
 
-    def _bands(self, count: int, bands: Sequence[int] | None) -> list[int]:
+    def _bands(self, bands: Sequence[int] | None) -> list[int]:
         self.file.check_colors()
+        count = self.spec.num_bands
         if bands is None:
-            bands = self.file.picture_bands() if count == 3 else self.file.colored[:count]
+            bands = self.spec.selection.of(self.file)
         missing = [band for band in bands if not 1 <= band <= self.file.count]
         if missing or len(bands) != count:
             raise DataError(
@@ -172,9 +172,13 @@ class Raster:
             )
         if self.file.dtype.kind == "c":
             raise DataError(f"{self.path} holds complex numbers; only real ones can be predicted")
+        if self.spec.scale is not None:
+            self.spec.selection.check_type(self.file)
         return list(bands)
 
     def _ranges(self, value_range: tuple[float, float] | None) -> list[tuple[float, float]] | None:
+        if self.spec.scale is not None:
+            return None
         if value_range is not None:
             return [value_range] * len(self.bands)
         if self.file.dtype == np.uint8:
@@ -182,8 +186,11 @@ class Raster:
         factor = max(1.0, max(self.height, self.width) / _SAMPLE)
         shape = max(1, round(self.height / factor)), max(1, round(self.width / factor))
         sample = self.file.read(self.bands, shape=shape)
-        valid = self._valid(sample, out_shape=shape)
-        return [_percentiles(band[valid & np.isfinite(band)]) for band in sample]
+        missing = self._no_data.missing(sample, out_shape=shape)
+        valid = np.ones(shape, bool) if missing is None else ~missing.any(axis=0)
+        if self._alpha:
+            valid &= ~self._no_data.masked(out_shape=shape)
+        return [_percentiles(band[valid]) for band in sample]
 
 
 def _percentiles(values: np.ndarray) -> tuple[float, float]:

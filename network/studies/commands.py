@@ -1,4 +1,4 @@
-"""A study as commands, one for each run, seed and fold, to be run anywhere with the same folders."""
+"""A study as commands, each of one run, seed and fold, for any place with the same folders."""
 
 from __future__ import annotations
 

@@ -85,6 +85,7 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
         experiment.check(layout, data.train.samples + data.val.samples)
         check_labeled(layout, data.train.samples, "train on")
         check_labeled(layout, data.val.samples, "validate on")
+        data.check_transform()
 
     folder = run_folder(spec.name, experiment.name)
     checkpoint = checkpoint_to_resume(folder, resume)
@@ -201,7 +202,7 @@ def _synchronised(net: nn.Module, device: torch.device) -> nn.Module:
 def _other_normalisation(net: nn.Module, spec: DatasetSpec) -> list[str]:
     """What to know where pretrained weights expect images of another mean and deviation."""
     expected = normalisation_of(net)
-    if expected is None or expected == (spec.mean, spec.std):
+    if expected is None or expected == (spec.mean, spec.std) or len(expected[0]) != spec.num_bands:
         return []
     mean, std = expected
     return [

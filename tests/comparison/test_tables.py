@@ -8,8 +8,9 @@ import subprocess
 import numpy as np
 import pytest
 
+from network.comparison.caption import caption
 from network.comparison.comparison import compare_methods
-from network.comparison.costs import Cost, Costs
+from network.comparison.costs import NO_COSTS, Cost, Costs
 from network.comparison.latex import escaped
 from network.comparison.plain import plain_table
 from network.comparison.tables import write_tables
@@ -294,3 +295,51 @@ def test_files_are_written_whole_and_replace_their_own_alone(rows, tmp_path):
     with pytest.raises(OutputError, match=r"table\.md: not written by an earlier run"):
         write_tables(rows, out)
     assert files_of(tmp_path) == kept
+
+
+FIVE = counts((80, 80), (60, 60), (70, 50), (90, 20), (30, 60))
+
+
+def in_folds(tmp_path, name, matrices, seed=0, **changes):
+    """The folders of a test whose images are in two folds, later names first."""
+    names = [f"image {index}" for index in range(len(matrices))]
+    half = len(matrices) // 2
+    return [
+        write_test(
+            tmp_path / f"{name}.{seed}.{fold}", matrices[part], seed, names=names[part],
+            splits={"rule": {"val": [fold]}}, **changes,
+        )
+        for fold, part in (("late", slice(half, None)), ("early", slice(0, half)))
+    ]  # fmt: skip
+
+
+def test_folds_are_scored_as_one_test_of_all_their_images(tmp_path):
+    names = [f"image {index}" for index in range(len(FIVE))]
+    whole = compare_methods({"a": [write_test(tmp_path / "whole", FIVE, names=names)]})
+    folds = in_folds(tmp_path, "a", FIVE)
+    found = compare_methods({"a": folds})
+    np.testing.assert_array_equal(found.methods[0].mean, whole.methods[0].mean)
+    (test,) = found.methods[0].tests
+    assert test.counted.names == names
+    np.testing.assert_array_equal(test.counted.matrices, FIVE)
+    assert [test.folder_of(name) for name in names] == [
+        *[folds[1]] * (len(names) // 2), *[folds[0]] * (len(names) - len(names) // 2),
+    ]  # fmt: skip
+    seeds = compare_methods({"a": [*folds, *in_folds(tmp_path, "a", FIVE, 1)]})
+    assert seeds.methods[0].seeds == [0, 1]
+    assert "2 trainings for every seed" in " ".join(caption(seeds, NO_COSTS))
+
+
+def test_folds_of_other_passes_or_images_are_refused(tmp_path):
+    folds = in_folds(tmp_path, "a", FIVE)
+    other = write_test(tmp_path / "val", FIVE[:1], names=["another"], split="val")
+    with pytest.raises(DataError, match="but are no folds of one study: split: test against val"):
+        compare_methods({"a": [*folds, other]})
+    again = write_test(tmp_path / "again", FIVE[:1])
+    with pytest.raises(DataError, match="do not compare: rule of the splits"):
+        compare_methods({"a": [*folds, again]})
+    whole = write_test(tmp_path / "whole", FIVE)
+    with pytest.raises(DataError, match="do not compare: rule of the splits"):
+        compare_methods({"a": folds, "b": [whole]})
+    with pytest.raises(DataError, match=r"images: only .* has image 0"):
+        compare_methods({"a": folds, "b": folds[:1]})

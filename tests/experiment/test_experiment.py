@@ -34,7 +34,7 @@ def test_network_and_loss_of_every_config_fit_each_other(path):
     experiment = Experiment.load(path, ["net.backbone=test_resnet", "net.pretrained=False"])
     spec = experiment.build_dataset().spec
     net = experiment.build_net(spec)
-    out = segment(net, torch.randn(2, 3, 64, 64), spec.num_classes)
+    out = segment(net, torch.randn(2, spec.num_bands, 64, 64), spec.num_classes)
     loss = experiment.with_loss(lambda: len(out.heatmaps) > 0).build_loss(spec)
     terms = loss(out, torch.randint(0, spec.num_classes + 1, (2, 64, 64)))
     assert terms["total"].isfinite()

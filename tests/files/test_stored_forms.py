@@ -9,9 +9,10 @@ from network.datasets.checks import check_contents
 from network.datasets.datamodule import SegmentationDataModule
 from network.datasets.dataset import SegmentationDataset
 from network.datasets.folder import FolderDataset
+from network.datasets.reading import read_filled
 from network.datasets.survey import survey
 from network.errors import DataError
-from network.files.images import read_rgb, write_image
+from network.files.images import write_image
 from network.inference.inspection import inspect
 from network.models import BiCoROutput
 from network.scenes.rasters import Raster
@@ -31,14 +32,14 @@ def train(layout, path):
 
 def check(layout, path):
     check_contents(layout, layout.samples("train"))
-    return read_rgb(path)
+    return read_filled(path, layout.spec).values
 
 
 def look_over(layout, path):
     found = [fault for fault in survey(layout).faults if str(path) in fault]
     if found:
         raise DataError(*found)
-    return read_rgb(path)
+    return read_filled(path, layout.spec).values
 
 
 def test_batch(layout, path):

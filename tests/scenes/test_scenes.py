@@ -338,6 +338,6 @@ def test_a_raster_that_cannot_be_opened_closes_the_ones_before(tmp_path, monkeyp
     opened = []
     enter = RasterWriter.__enter__
     monkeypatch.setattr(RasterWriter, "__enter__", lambda w: opened.append(w) or enter(w))
-    with bounded_cache(), Raster(path, 3) as raster, pytest.raises(OutputError):
+    with bounded_cache(), Raster(path) as raster, pytest.raises(OutputError):
         MapWriter(files, raster, VAIHINGEN, 0)
     assert [(writer.path, writer.target.closed) for writer in opened] == [(files[CLASSES], True)]

@@ -22,7 +22,10 @@ def table_of(root):
 def folders_of(root):
     """Folders of the tests in the table, by method."""
     methods = table_of(root)["methods"]
-    return {each["name"]: [test["folder"] for test in each["tests"]] for each in methods}
+    return {
+        each["name"]: [folder for test in each["tests"] for folder in test["folders"]]
+        for each in methods
+    }
 
 
 def kill_when(process, condition, pause):

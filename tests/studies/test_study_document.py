@@ -15,13 +15,16 @@ DOCUMENT = REPOSITORY / "docs/studies.md"
 
 def test_the_study_is_one(own, monkeypatch):
     monkeypatch.chdir(own)
-    (block,) = blocks(DOCUMENT, "python")
+    block, folds = blocks(DOCUMENT, "python")
     path = Path(block.text.splitlines()[0].removeprefix("# "))
     path.parent.mkdir(parents=True)
     path.write_text(block.text)
     path.parents[1].joinpath("bicor.py").write_text(FOLDER_CONFIG)
     study = Study.load(path)
     assert len(tasks_of(study, Path("out"))) == 9
+    with path.open("a") as file:
+        file.write(folds.text)
+    assert list(Study.load(path).folds) == ["tiles 1 and 4", "tiles 2 and 5", "tiles 3 and 6"]
     default = Study(runs=study.runs)
     assert "These defaults: 0, 1 and 2; none; test.".lower() in DOCUMENT.read_text()
     assert (default.seeds, default.tta, default.split) == ((0, 1, 2), "none", "test")

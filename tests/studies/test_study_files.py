@@ -51,6 +51,12 @@ def test_what_a_study_says(fresh, monkeypatch):
         ("runs = {'a': run('bicor.py', 'name=b')}", "'a' sets name=b, but a study gives the name"),
         ("runs = {'..': run('bicor.py')}", "'..' cannot name a run"),
         ("runs = {3: run('bicor.py')}", "3 cannot name a run"),
+        ("folds = {'a': ('lr=1',)}", "at least two, or none"),
+        ("folds = {'a': ('seed=1',), 'b': ()}", "'a' sets seed=1, but a study gives the seeds"),
+        ("folds = {'a': (1,), 'b': ()}", "folds=.* is not of type"),
+        ("folds = {'a': 'dataset.val=x', 'b': ()}", "folds=.* is not of type"),
+        ("folds = {'a': (), '..': ()}", "'..' cannot name a fold"),
+        ("folds = {'a': (), 'A': ()}", "the folds 'a' and 'A' would share the folder"),
         (
             "runs = {'a b': run('bicor.py'), 'A/b': run('bicor.py')}",
             "'a b' and 'A/b' would share the folder",
@@ -79,6 +85,8 @@ def test_faults_in_configs_are_named_with_their_run(fresh, monkeypatch, tmp_path
         tasks_of(study, tmp_path, ["BiCoR"])
     with pytest.raises(ConfigError, match=r"--seed 1: .* has the seeds 3"):
         tasks_of(study, tmp_path, (), [1])
+    with pytest.raises(ConfigError, match="--fold: no fold 'a'"):
+        tasks_of(study, tmp_path, (), (), ["a"])
 
 
 def test_comments_and_docstrings_are_no_code():

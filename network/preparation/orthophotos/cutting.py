@@ -10,13 +10,12 @@ from zlib import crc32
 import numpy as np
 import shapely
 
-from network.files.image_file import ImageFile
 from network.files.images import write_image
 from network.preparation.orthophotos.class_values import IGNORED
 from network.preparation.orthophotos.held_out import Box, box_in
 from network.preparation.orthophotos.images import cached, opened
 from network.preparation.orthophotos.label_map import LabelMap
-from network.preparation.orthophotos.patch_files import holds_data, write_patch
+from network.preparation.orthophotos.patch_files import without_data, write_patch
 from network.preparation.orthophotos.polygon_labels import burn
 from network.preparation.windows import Window
 
@@ -102,7 +101,7 @@ class Cutter:
         file, values = opened(image.path), None
         if (mask != IGNORED).any():
             values = file.read(place=place)
-            lost = _without_data(file, values, box) & (mask != IGNORED)
+            lost = without_data(file, values, box.top, box.left) & (mask != IGNORED)
             mask[lost] = IGNORED
             done.no_data += int((lost & new).sum())
         kept = crc32(name.encode()) < self.keep_empty * 2**32
@@ -117,11 +116,6 @@ class Cutter:
         write_image(self.masks / f"{name}.png", np.pad(mask, over, constant_values=IGNORED))
         done.patches += 1
         done.pixels += np.bincount(mask[new], minlength=IGNORED + 1)[: self.classes]
-
-
-def _without_data(file: ImageFile, values: np.ndarray, box: Box) -> np.ndarray:
-    valid = holds_data(file, values, box.top, box.left)
-    return np.zeros(values.shape[1:], bool) if valid is None else ~valid
 
 
 def _common(box: Box, other: Box) -> tuple[slice, slice]:

@@ -34,6 +34,8 @@ class Orthophoto:
         crs, transform: of its place; None where there is none.
         placing: by what it is placed instead of a transform; empty where by nothing.
         block: columns that are read at once.
+        bands: those that are no alpha, from 1.
+        band_names: their descriptions; empty where some have none.
     """
 
     path: Path
@@ -45,6 +47,8 @@ class Orthophoto:
     transform: Affine | None
     placing: str = ""
     block: int = 1
+    bands: tuple[int, ...] = ()
+    band_names: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, path: Path) -> Orthophoto:
@@ -55,12 +59,16 @@ class Orthophoto:
         """
         with ImageFile(path, beside=True) as file:
             source = file.source
+            named = () if file.palette else source.descriptions
+            names = [name for band, name in enumerate(named, 1) if band in file.colored and name]
             return cls(
                 *(path, file.height, file.width, file.count, str(file.dtype)),
                 source.crs or None,
                 None if source.transform.is_identity else source.transform,
                 other_placing(source),
                 source.block_shapes[0][1],
+                tuple(file.colored),
+                tuple(names) if len({*names}) == len(file.colored) else (),
             )
 
     @property

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from affine import Affine
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
+from rasterio.windows import Window
 
 from network.errors import OutputError
 from network.files.image_file import ImageFile
+from network.files.no_data import NoData
 
 
 def write_patch(path: Path, values: np.ndarray, file: ImageFile, top: int, left: int) -> None:
@@ -57,18 +59,21 @@ def write_patch(path: Path, values: np.ndarray, file: ImageFile, top: int, left:
         raise OutputError(f"cannot write {path}: {reason}") from error
 
 
-def holds_data(file: ImageFile, values: np.ndarray, top: int, left: int) -> np.ndarray | None:
-    """Where a window of an image holds data by its nodata value or mask: bool [h, w].
+def without_data(file: ImageFile, values: np.ndarray, top: int, left: int) -> np.ndarray:
+    """Where a window of an image holds data in no band, bool [h, w].
 
-    Returns:
-        None where the file says nothing of it. An alpha band says nothing either: it may be any
-        fourth band.
+    Where only some bands have none it depends on which ones are trained on, and training says.
+
+    Args:
+        file: the image.
+        values: all bands of the window.
+        top, left: of the window.
     """
-    flags = file.source.mask_flag_enums[0]
-    if MaskFlags.all_valid in flags or MaskFlags.alpha in flags:
-        return None
-    window = ((top, top + values.shape[1]), (left, left + values.shape[2]))
-    return file.source.dataset_mask(window=window) > 0
+    height, width = values.shape[1:]
+    colored = [band - 1 for band in file.colored]
+    window = Window(left, top, width, height)
+    missing = NoData(file, file.colored).missing(values[colored], window=window)
+    return np.zeros((height, width), bool) if missing is None else missing.all(axis=0)
 
 
 def _kinds(file: ImageFile) -> tuple[ColorInterp, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from network.datasets.bands import MAX_BANDS
 from network.datasets.folder_settings import SETTINGS_FILE
 from network.datasets.patch_record import Cut as Record
 from network.datasets.patch_record import write_record
@@ -83,6 +84,11 @@ def split_orthophotos(how: OrthophotoSplit, processes: int) -> Outcome:
         tempfile.TemporaryDirectory(dir=aside[2]) as work,
     ):
         labels, table, notes = _labels(how, images, Path(work))
+        if len(images[0].bands) > MAX_BANDS:
+            notes.append(
+                f"the images have {len(images[0].bands)} bands; name up to {MAX_BANDS} of them by "
+                f"bands in {how.output / SETTINGS_FILE}"
+            )
         maps = [LabelMap(Path(work) / f"{n}.labels", image) for n, image in enumerate(images)]
         burner = Burner(labels, table.background, how.size, len(table.names))
         counts, contested = _burned(burner, maps, processes)
@@ -97,7 +103,7 @@ def split_orthophotos(how: OrthophotoSplit, processes: int) -> Outcome:
         outcome = Outcome(table, tuple(notes), total, contested, plans, cuts)
         _check_both(how, outcome)
         write_record(aside[1], _records(how, plans))
-        (aside[2] / SETTINGS_FILE).write_text(_settings(table), encoding="utf-8")
+        (aside[2] / SETTINGS_FILE).write_text(_settings(table, images[0]), encoding="utf-8")
     return outcome
 
 
@@ -226,11 +232,20 @@ def _records(how: OrthophotoSplit, plans: Sequence[Plan]) -> dict[str, Record]:
     return found
 
 
-def _settings(table: ClassTable) -> str:
+def _settings(table: ClassTable, image: Orthophoto) -> str:
+    """What the folder holds, as ``FolderDataset`` reads it.
+
+    Bands are named where the images are no pictures of 8 bits; their scale is still to be found.
+    """
     settings = {
         "classes": list(table.names),
         "masks": "index",
         "ignore_values": [IGNORED],
         "val": f"*{HELD_OUT}",
     }
-    return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+    picture = image.dtype == "uint8" and len(image.bands) in (1, 3)
+    if not picture and len(image.bands) <= MAX_BANDS:
+        settings["bands"] = list(image.bands)
+        if image.band_names:
+            settings["band_names"] = list(image.band_names)
+    return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, default_flow_style=None)

@@ -19,6 +19,8 @@ SIDES = 112, 96
 HARMLESS = {
     *("settings empty", "objects empty", "first_weights empty", "dataset text", "dataset empty"),
     *("ignore_index a number", "ignore_index empty", "unscored a list", "unscored empty"),
+    *("band_numbers missing", "scale missing", "alpha missing"),
+    *("band_numbers empty", "scale empty", "alpha empty"),
 }
 """Another identity, but one that changes no prediction."""
 OF_IMAGES = ("train.py", "test.py", "tools/check_data.py", "tools/heatmaps.py")
