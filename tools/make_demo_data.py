@@ -1,4 +1,4 @@
-"""Paint a synthetic data set in the raw layout of Vaihingen, Potsdam, LoveDA or a plain folder.
+"""Paint a synthetic data set as Vaihingen, Potsdam, LoveDA, a plain folder or an orthophoto.
 
 Example:
     python tools/make_demo_data.py --output data/demo --layout vaihingen --seed 0
@@ -16,6 +16,8 @@ from zlib import crc32
 import cv2
 import numpy as np
 import yaml
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -34,6 +36,7 @@ from network.datasets.colors import decode_colors
 from network.errors import ConfigError
 from network.files.images import write_image
 from network.files.staging import staged_outputs
+from network.preparation.demo_orthophoto import AREA, IMAGE, LABELS, write_orthophoto
 from network.preparation.demo_scenes import (
     BUILDING,
     CAR,
@@ -157,6 +160,18 @@ def write_folder(writer: DemoWriter, images: int) -> None:
     writer.files["dataset.yaml"] = 1
 
 
+def write_single(writer: DemoWriter, labels_crs: str, bands: int, bits: int) -> None:
+    """Write one orthophoto with polygons of its classes, and an area to validate on."""
+    image, mask = writer.draw("orthophoto")
+    try:
+        crs = CRS.from_user_input(labels_crs)
+    except CRSError as error:
+        raise ConfigError(f"--labels-crs {labels_crs}: no CRS, such as EPSG:4326") from error
+    writer.count(write_orthophoto(writer.folder, image, mask, crs, bands, bits, writer.seed))
+    for name in (IMAGE, LABELS, AREA):
+        writer.files[name] = 1
+
+
 TILED = {
     "vaihingen": (VAIHINGEN, write_vaihingen, VAIHINGEN_TILES),
     "potsdam": (POTSDAM, write_potsdam, POTSDAM_TILES),
@@ -215,6 +230,11 @@ def main(argv: list[str] | None = None) -> None:
             _number("--train-tiles", args.train_tiles, 6, (2, len(table.train))),
             _number("--test-tiles", args.test_tiles, 3, (1, len(table.test))),
         )
+    elif args.layout == "orthophoto":
+        spec, write = VAIHINGEN, write_single
+        if args.images is not None or args.train_tiles is not None or args.test_tiles is not None:
+            raise ConfigError("orthophoto is a single image: leave --images and --...-tiles out")
+        numbers = (args.labels_crs, args.bands, args.bits)
     else:
         spec, write = UNTILED[args.layout]
         if args.train_tiles is not None or args.test_tiles is not None:
@@ -229,7 +249,7 @@ def main(argv: list[str] | None = None) -> None:
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = ScriptParser(__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--layout", choices=[*TILED, *UNTILED], default="vaihingen")
+    parser.add_argument("--layout", choices=[*TILED, *UNTILED, "orthophoto"], default="vaihingen")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--size", type=int, nargs=2, default=(512, 640), metavar=("HEIGHT", "WIDTH"),
@@ -243,6 +263,18 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--images", type=int, help="loveda: images for each split and domain; folder: images in "
         "all (default: 8)"
+    )  # fmt: skip
+    only = {"needs": "--layout orthophoto"}
+    parser.add_argument(
+        "--bands", type=int, choices=(3, 4), default=4, help="orthophoto: the fourth is near "
+        "infrared (default: 4)", **only
+    )  # fmt: skip
+    parser.add_argument(
+        "--bits", type=int, choices=(8, 16), default=16, help="orthophoto (default: 16)", **only
+    )
+    parser.add_argument(
+        "--labels-crs", default="EPSG:4326", help="orthophoto: CRS of the polygons (default: "
+        "EPSG:4326; the image is in EPSG:32632)", **only
     )  # fmt: skip
     return parser.parse_args(argv)
 

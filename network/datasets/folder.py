@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from network.datasets.layout import (
     refuse,
 )
 from network.datasets.pairing import Pairing
+from network.datasets.patch_record import Cut, described, read_record, tile_of
 from network.datasets.selection import Selection
 from network.errors import ConfigError, DataError
 from network.files.notes import say_once
@@ -38,6 +40,8 @@ from network.files.notes import say_once
 
 class FolderDataset(DatasetLayout):
     """Images in ``root/images``, masks of the same stem in ``root/masks``, or where patterns say.
+
+    Images may be patches, if ``root/masks`` has the record of the tool that cut them.
 
     What is not given here is read from ``root/dataset.yaml``, which has the same names.
 
@@ -190,6 +194,8 @@ class FolderDataset(DatasetLayout):
                 f"{len(outside)} of the {len(pairs)} images in {self.root} are in no split by "
                 f"{self._said(*SPLITS)}: {listed(outside)}",
             )
+        if split != "train":
+            self._refuse_overlapping(split, chosen, report)
         return chosen
 
     def _check_apart(self, names: Mapping[str, set[str]], report: Report) -> None:
@@ -211,6 +217,39 @@ class FolderDataset(DatasetLayout):
     def class_values(self) -> dict[int, int]:
         """Index of each class by its stored value (see ``DatasetLayout.class_values``)."""
         return self._values
+
+    def tile(self, sample: Sample) -> str:
+        """The tile that a patch was cut from, as the record names it; else the image's own name."""
+        tile = tile_of(sample.name)
+        return tile if tile in self._cuts else sample.name
+
+    def patches(self, split: str) -> list[dict[str, Any]]:
+        """Sizes and strides of the patches of a split, where there is a record of them."""
+        if not self._cuts:
+            return []
+        tiles = {self.tile(sample) for sample in self.samples(split)}
+        return described(cut for tile, cut in self._cuts.items() if tile in tiles)
+
+    def counts_once(self, split: str, samples: Sequence[Sample]) -> bool:
+        """Whether no patch overlaps another one, as far as there is a record of them."""
+        tiles = {self.tile(sample) for sample in samples}
+        return not any(cut.overlaps for tile, cut in self._cuts.items() if tile in tiles)
+
+    @cached_property
+    def _cuts(self) -> dict[str, Cut]:
+        return read_record(self.root / "masks")
+
+    def _refuse_overlapping(self, split: str, chosen: Sequence[Sample], report: Report) -> None:
+        tiles = sorted({tile for s in chosen if (tile := self.tile(s)) in self._cuts})
+        overlapping = [tile for tile in tiles if self._cuts[tile].overlaps]
+        if overlapping:
+            report(
+                DataError(
+                    f"{self.root}: the {split} images are patches of {listed(overlapping)} that "
+                    "overlap, so pixels would count several times, and those of training too; "
+                    "hold out those that the splitter held out"
+                )
+            )
 
     def statistics_file(self) -> Path | None:
         """``dataset.yaml``, where there is one and nothing of them is given beside it."""

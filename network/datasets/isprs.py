@@ -27,7 +27,7 @@ from network.datasets.layout import (
     pair_files,
     refuse,
 )
-from network.datasets.patch_record import Cut, read_record
+from network.datasets.patch_record import Cut, described, read_record
 from network.errors import ConfigError, DataError
 from network.files.images import list_images
 
@@ -133,10 +133,7 @@ class IsprsDataset(DatasetLayout):
 
     def patches(self, split: str) -> list[dict[str, Any]]:
         """Sizes, strides and scales that the splitter noted."""
-        cuts = {(c.size, c.stride, c.scale) for found in self._cuts(split).values() for c in found}
-        return [
-            dict(zip(("size", "stride", "scale"), values, strict=True)) for values in sorted(cuts)
-        ]
+        return described(cut for found in self._cuts(split).values() for cut in found)
 
     def counts_once(self, split: str, samples: Sequence[Sample]) -> bool:
         """Whether the splitter noted for every tile that its patches do not overlap."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from network.errors import DataError
 from network.files.writing import write_json
@@ -21,6 +24,7 @@ class Cut:
         size, stride: of the windows.
         scale: by which the tile was resized before.
         eroded: whether the mask ignores borders between classes.
+        top, left: of the first window.
     """
 
     height: int
@@ -29,11 +33,25 @@ class Cut:
     stride: int
     scale: float
     eroded: bool
+    top: int = 0
+    left: int = 0
 
     @property
     def overlaps(self) -> bool:
         """Whether pixels of the tile are in several patches."""
         return self.stride < self.size
+
+
+def tile_of(patch: str) -> str:
+    """The tile of a patch TILE_ROW_COL by its stem; what follows, as ``_val``, is of the tile."""
+    found = re.fullmatch(r"(.+)_\d+_\d+(|_\D*)", patch)
+    return found[1] + found[2] if found else patch
+
+
+def described(cuts: Iterable[Cut]) -> list[dict[str, Any]]:
+    """Sizes, strides and scales as plain values, each once."""
+    found = sorted({(cut.size, cut.stride, cut.scale) for cut in cuts})
+    return [dict(zip(("size", "stride", "scale"), values, strict=True)) for values in found]
 
 
 def read_record(folder: Path) -> dict[str, Cut]:

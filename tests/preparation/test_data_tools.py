@@ -18,6 +18,11 @@ from tests.conftest import REPOSITORY, files_of, refused, run_here
 
 VAIHINGEN_SPLIT = ("tools/vaihingen_patch_split.py", "--split-size", 64, "--stride", 32)
 POTSDAM_SPLIT = ("tools/potsdam_patch_split.py", "--split-size", 64, "--stride", 64)
+ORTHOPHOTO_SPLIT = (
+    *("tools/split_orthophoto.py", "--images", "data/flight/ortho.tif"),
+    *("--labels", "data/flight/labels.gpkg", "--class-field", "class", "--output", "data/mine"),
+    *("--split-size", 64, "--stride", 32, "--processes", 2),
+)
 CONVERT = "tools/loveda_mask_convert.py"
 ARRANGE = "tools/arrange_tiles.py"
 
@@ -221,6 +226,11 @@ def many_tiles(root):
             )
 
 
+def one_orthophoto(root):
+    size = ("--size", 700, 900, "--output", "data/flight")
+    done(root, "tools/make_demo_data.py", "--layout", "orthophoto", *size)
+
+
 def many_masks(root):
     folder = root / "data/LoveDA/Train/Rural/masks_png"
     mask = np.tile(read_indices(folder / "0.png"), (10, 10))
@@ -258,8 +268,12 @@ def without_staging(files):
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 @pytest.mark.parametrize(
     ("prepare", "tool"),
-    [(many_tiles, (*VAIHINGEN_SPLIT, "--processes", 2)), (many_masks, (CONVERT,))],
-    ids=["split", "convert"],
+    [
+        (many_tiles, (*VAIHINGEN_SPLIT, "--processes", 2)),
+        (many_masks, (CONVERT,)),
+        (one_orthophoto, ORTHOPHOTO_SPLIT),
+    ],
+    ids=["split", "convert", "orthophoto"],
 )
 def test_an_interrupted_tool_starts_again(root, prepare, tool):
     prepare(root)

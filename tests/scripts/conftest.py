@@ -31,6 +31,8 @@ def prepared(trained, tmp_path_factory):
     assert run_here(root, "test.py", "-c", "bicor.py", "-o", "out").status == 0
     write_layouts(root)
     write_tiles(root)
+    drawn = ("--layout", "orthophoto", "--output", "flight", "--size", 96, 128, "--bits", 8)
+    assert run_here(root, "tools/make_demo_data.py", *drawn).status == 0
     for name in LAYOUTS:
         lines = [f"exec(open({str(REPOSITORY / f'config/{name}/bicor.py')!r}).read())"]
         lines += ['net = partial(BiCoR, backbone="test_convnext", embed_dim=32)']

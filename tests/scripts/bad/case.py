@@ -34,6 +34,11 @@ GOOD = {
     ),
     "tools/loveda_mask_convert.py": ("--mask-dir", "raw", "--output-mask-dir", "new"),
     "tools/arrange_tiles.py": ("vaihingen", "--images", "tiles/images", "--masks", "tiles/masks"),
+    "tools/split_orthophoto.py": (
+        *("--images", "flight/ortho.tif", "--labels", "flight/labels.gpkg"),
+        *("--class-field", "class", "--val-area", "flight/val_area.gpkg", "--output", "new"),
+        *("--split-size", "64", "--processes", "1"),
+    ),
     "tools/make_demo_data.py": ("--layout", "folder", "--output", "new", "--images", "2"),
 }
 OF_CONFIG = ("train.py", "test.py", "predict.py", "tools/heatmaps.py", "tools/check_data.py")

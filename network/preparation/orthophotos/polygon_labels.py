@@ -1,0 +1,171 @@
+"""Labels that are polygons: put on the grid of an image, a part at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+import shapely
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.features import rasterize
+
+from network.datasets.layout import listed
+from network.errors import DataError
+from network.preparation.orthophotos.class_values import UNLABELED, ClassTable, text_of
+from network.preparation.orthophotos.images import Orthophoto
+from network.preparation.orthophotos.label_map import Burned
+from network.preparation.orthophotos.reprojection import reprojected
+from network.preparation.orthophotos.vectors import PolygonLayer
+
+_CLASS = "index"
+
+
+@dataclass(frozen=True)
+class PolygonLabels:
+    """Polygons with a spatial index, in every CRS that images have (``index_polygons``).
+
+    A pixel has the class of the polygon that its center lies in; of several, of the later one in
+    the file.
+
+    Attributes:
+        path: of the GeoPackage.
+        layers: name of the layer in each CRS.
+        all_touched: every pixel that a polygon touches is labeled, not only centers.
+    """
+
+    path: Path
+    layers: tuple[tuple[CRS, str], ...]
+    all_touched: bool = False
+
+    def read(self, image: Orthophoto, place: tuple[int, int, int, int]) -> Burned:
+        """See ``network.preparation.orthophotos.label_map.Labels``."""
+        top, left, height, width = place
+        (layer,) = [name for crs, name in self.layers if crs == image.crs]
+        window = shapely.box(left, top, left + width, top + height)
+        bounds = shapely.bounds(image.to_ground(window))
+        _, ids, stored, (indices,) = pyogrio.raw.read(
+            *(self.path, layer), columns=[_CLASS], bbox=tuple(bounds), return_fids=True
+        )
+        order = np.argsort(ids)
+        outlines = image.to_pixels(shapely.from_wkb(stored[order]))
+        return self._burn(outlines, indices[order].astype(np.uint8), place)
+
+    def _burn(
+        self, outlines: np.ndarray, indices: np.ndarray, place: tuple[int, int, int, int]
+    ) -> Burned:
+        """Outlines in pixels of the image, in the order of the file."""
+        by_class = np.argsort(indices, kind="stable")
+        highest = burn(outlines[by_class], indices[by_class], place, self.all_touched)
+        if len(set(indices)) < 2:
+            return Burned(highest, 0)
+        falling = by_class[::-1]
+        lowest = burn(outlines[falling], indices[falling], place, self.all_touched)
+        contested = int((highest != lowest).sum())
+        if not contested:
+            return Burned(highest, 0)
+        return Burned(burn(outlines, indices, place, self.all_touched), contested)
+
+
+def burn(
+    outlines: Sequence,
+    values: Sequence[int],
+    place: tuple[int, int, int, int],
+    all_touched: bool = False,
+    outside: int = UNLABELED,
+) -> np.ndarray:
+    """Outlines in pixels of an image as values of a part, later over earlier: uint8 [h, w]."""
+    top, left, height, width = place
+    shapes = [(outline, int(value)) for outline, value in zip(outlines, values, strict=True)]
+    if not shapes:
+        return np.full((height, width), outside, np.uint8)
+    return rasterize(
+        shapes,
+        (height, width),
+        fill=outside,
+        transform=Affine.translation(left, top),
+        all_touched=all_touched,
+        dtype="uint8",
+    )
+
+
+def values_of(layer: PolygonLayer, field: str) -> list[str]:
+    """The values of a field as text.
+
+    Raises:
+        DataError: features without one; their ids are named.
+    """
+    ids, values = layer.values(field)
+    found = [text_of(value) for value in values]
+    empty = [int(each) for each, text in zip(ids, found, strict=True) if not text.strip()]
+    if empty:
+        raise DataError(
+            f"{layer.path}: {len(empty)} features have nothing in the field {field!r}: "
+            f"{listed(empty)}. Give them a class, or take them out"
+        )
+    return found
+
+
+def index_polygons(
+    layer: PolygonLayer,
+    field: str,
+    table: ClassTable,
+    images: Sequence[Orthophoto],
+    path: Path,
+    all_touched: bool = False,
+) -> tuple[PolygonLabels, list[str]]:
+    """Bring polygons into the CRS of the images and give them a spatial index.
+
+    Args:
+        layer: of the polygons.
+        field: that holds the class.
+        table: of the classes.
+        images: all with a CRS.
+        path: of the GeoPackage to write.
+        all_touched: see ``PolygonLabels``.
+
+    Returns:
+        the labels, and what a user has to know of them.
+
+    Raises:
+        DataError: geometries without an area, or no way from one CRS to the other.
+    """
+    first = {image.crs.to_wkt(): image for image in reversed(images)}
+    layers = tuple((image.crs, f"labels_{n}") for n, image in enumerate(first.values()))
+    mended: list[int] = []
+    without = 0
+    for number, found in enumerate(layer.outlines(field)):
+        mended += found.mended
+        without += found.without
+        indices = table.indices(found.values)
+        for (crs, name), image in zip(layers, first.values(), strict=True):
+            moved = reprojected(found.outlines, layer.crs, crs, pixel_in(layer.crs, image))
+            pyogrio.raw.write(
+                path,
+                shapely.to_wkb(moved),
+                [indices.astype(np.int32)],
+                [_CLASS],
+                layer=name,
+                driver="GPKG",
+                geometry_type="Unknown",
+                crs=crs.to_wkt(),
+                append=number > 0,
+            )
+    notes = []
+    if mended:
+        notes.append(f"{layer.path}: made valid: {len(mended)} features, {listed(mended)}")
+    if without:
+        notes.append(f"{layer.path}: {without} features have no geometry and label nothing")
+    return PolygonLabels(path, layers, all_touched), notes
+
+
+def pixel_in(crs: CRS, image: Orthophoto) -> float | None:
+    """Side of a pixel of an image in units of another CRS; None where it is the image's own."""
+    if crs == image.crs:
+        return None
+    col, row = image.width / 2, image.height / 2
+    step = image.to_ground(np.array([shapely.LineString([(col, row), (col + 1, row)])]))
+    return float(shapely.length(reprojected(step, image.crs, crs)[0]))
