@@ -15,7 +15,7 @@ from network.comparison.page_contents import STUDY_PAGE, page_contents
 from network.comparison.pictures import Pictures
 from network.comparison.records import csv_table, record
 from network.figures.style import save_figure
-from network.files.staging import staged_outputs
+from network.files.staging import staged
 from network.files.writing import write_json
 
 TABLE = "table"
@@ -33,7 +33,8 @@ def write_tables(
 ) -> Comparison:
     """Compare tests and write ``table.md``, ``.tex``, ``.csv``, ``.json`` and ``study.html``.
 
-    With images also ``picture.png`` and ``.pdf``. All of them are written, or none.
+    With images also ``picture.png`` and ``.pdf``, and without, earlier ones are removed. All of
+    them are written, or none.
 
     Args:
         rows: folders of tests by method, one for each seed.
@@ -58,7 +59,8 @@ def write_comparison(
     found: Comparison, output: Path, costs: Costs = NO_COSTS, viewed: Viewed | None = None
 ) -> None:
     """``write_tables`` of tests that were compared already."""
-    with staged_outputs(output) as aside:
+    pictures = {f"{PICTURE}.png", f"{PICTURE}.pdf"}
+    with staged([output], is_stale=lambda path: path.name in pictures) as (aside,):
         save_tables(found, aside, costs, viewed)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from network.comparison.choice import Viewed
 from network.comparison.plain import plain_table
 from network.comparison.tables import write_tables
-from network.errors import ConfigError, OutputError, TrainingError
+from network.errors import ConfigError, DataError, OutputError, TrainingError
 from network.files.writing import write_json
 from network.studies.conducting import Conductor, slots_of
 from network.studies.costs import study_costs
@@ -148,7 +148,12 @@ def _draw_table(study: Study, output: Path, tasks: Sequence[Task], conductor: Co
         first = {name: next(task for task in done if task.name == name) for name in rows}
         costs = study_costs(first, output)
         viewed = Viewed(first[next(iter(rows))].config, names=study.images)
-        print(plain_table(write_tables(rows, output, reference, costs=costs, viewed=viewed)))
+        try:
+            found = write_tables(rows, output, reference, costs=costs, viewed=viewed)
+        except DataError as error:  # masks may be deleted once they are scored
+            found = write_tables(rows, output, reference, costs=costs)
+            print(f"note: no picture, and a page without images: {error}")
+        print(plain_table(found))
         print(f"table of {sum(map(len, rows.values()))} of {_runs(len(tasks))} in {output}")
     elif done:
         print(f"{len(done)} of {_runs(len(tasks))} are tested; the table needs all folds of a seed")

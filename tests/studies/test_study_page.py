@@ -118,3 +118,17 @@ def test_what_cannot_be_counted_is_a_dash_with_a_note(finished, monkeypatch):
     monkeypatch.setattr(COUNT, count)
     assert study(finished).status == 0
     assert note not in (finished / "out/table.md").read_text()
+
+
+def test_without_the_masks_there_are_still_table_and_page(finished):
+    mask = next((finished / "out/plain_ResNet/seed_3/masks").iterdir())
+    mask.unlink()
+    (finished / "out/table.json").unlink()
+    result = study(finished)
+    assert result.status == 0, result.error
+    assert (
+        f"note: no picture, and a page without images: no file {mask.relative_to(finished)}"
+        in result.out
+    )
+    assert contents_of(finished / "out/study.html")["viewer"] == []
+    assert (finished / "out/table.json").exists()
