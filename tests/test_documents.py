@@ -158,9 +158,10 @@ def work(tmp_path_factory):
     """A working folder with all data, and with networks trained on Dubai and Vaihingen."""
     root = tmp_path_factory.mktemp("documents")
     shutil.copytree(REPOSITORY / "config", root / "config")
-    for config in config_files(README):
-        (root / config).parent.mkdir()
-        (root / config).write_text(config_files(README)[config])
+    for document in DOCUMENTS:
+        for config, text in config_files(document).items():
+            (root / config).parent.mkdir()
+            (root / config).write_text(text)
     write_layouts(root)
     draw_download_of_dubai(root)
     run_script_of(blocks(DUBAI, "bash")[0], root)
