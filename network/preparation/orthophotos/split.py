@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from network.datasets.bands import MAX_BANDS
 from network.datasets.folder_settings import SETTINGS_FILE
-from network.datasets.patch_record import Cut as Record
 from network.datasets.patch_record import write_record
 from network.errors import ConfigError, DataError
 from network.files.parallel import in_processes
@@ -20,8 +18,9 @@ from network.files.staging import staged
 from network.models.geometry import MIN_SIZE
 from network.preparation.orthophotos import polygon_labels, raster_labels
 from network.preparation.orthophotos.blocks import hold_out
-from network.preparation.orthophotos.class_values import IGNORED, ClassTable, class_table
-from network.preparation.orthophotos.cutting import HELD_OUT, Cutter, Row
+from network.preparation.orthophotos.class_values import ClassTable, class_table
+from network.preparation.orthophotos.cutting import Cutter, Row
+from network.preparation.orthophotos.dataset_files import cut_records, settings_text
 from network.preparation.orthophotos.held_out import Plan, plan_by_area, plan_by_blocks
 from network.preparation.orthophotos.images import Orthophoto, open_images
 from network.preparation.orthophotos.label_map import Burner, Counted, LabelMap, Labels
@@ -102,8 +101,9 @@ def split_orthophotos(how: OrthophotoSplit, processes: int) -> Outcome:
         total = np.sum([cells.sum(axis=(0, 1)) for cells in counts], axis=0)
         outcome = Outcome(table, tuple(notes), total, contested, plans, cuts)
         _check_both(how, outcome)
-        write_record(aside[1], _records(how, plans))
-        (aside[2] / SETTINGS_FILE).write_text(_settings(table, images[0]), encoding="utf-8")
+        write_record(aside[1], cut_records(plans, how.size, how.stride))
+        text = settings_text(table, images[0])
+        (aside[2] / SETTINGS_FILE).write_text(text, encoding="utf-8")
     return outcome
 
 
@@ -217,35 +217,3 @@ def _check_both(how: OrthophotoSplit, outcome: Outcome) -> None:
                 f"{chosen} holds {what}, so that there is nothing to "
                 f"{'validate' if split == 'val' else 'train'} on; {advice}"
             )
-
-
-def _records(how: OrthophotoSplit, plans: Sequence[Plan]) -> dict[str, Record]:
-    """How each image was cut, once for training and once for what is held out."""
-    found = {}
-    for plan in plans:
-        sides = (plan.image.height, plan.image.width, how.size)
-        if plan.train:
-            found[plan.image.name] = Record(*sides, how.stride, 1.0, False)
-        if plan.val:
-            name = f"{plan.image.name}{HELD_OUT}"
-            found[name] = Record(*sides, how.size, 1.0, False, *plan.origin)
-    return found
-
-
-def _settings(table: ClassTable, image: Orthophoto) -> str:
-    """What the folder holds, as ``FolderDataset`` reads it.
-
-    Bands are named where the images are no pictures of 8 bits; their scale is still to be found.
-    """
-    settings = {
-        "classes": list(table.names),
-        "masks": "index",
-        "ignore_values": [IGNORED],
-        "val": f"*{HELD_OUT}",
-    }
-    picture = image.dtype == "uint8" and len(image.bands) in (1, 3)
-    if not picture and len(image.bands) <= MAX_BANDS:
-        settings["bands"] = list(image.bands)
-        if image.band_names:
-            settings["band_names"] = list(image.band_names)
-    return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, default_flow_style=None)
