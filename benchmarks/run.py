@@ -16,7 +16,18 @@ from benchmarks.measuring import markdown, table, this_device
 from network.complexity.machine import machine_of
 from network.devices import keep_freed_memory
 
-BENCHMARKS = ("model", "baselines", "hbis", "data", "split", "eval", "scaling", "scenes", "gpu")
+BENCHMARKS = (
+    "model",
+    "baselines",
+    "hbis",
+    "data",
+    "split",
+    "orthophoto",
+    "eval",
+    "scaling",
+    "scenes",
+    "gpu",
+)
 
 
 def main() -> None:
