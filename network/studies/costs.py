@@ -69,7 +69,7 @@ def _about(task: Task, experiment: Experiment) -> dict[str, Any]:
     net = without_addresses(settings["net"])
     return {
         "size": getattr(experiment.build_transform(spec), "crop_size", _SIZE),
-        "bands": len(spec.mean),
+        "bands": spec.num_bands,
         "classes": spec.num_classes,
         "network": digest([net, config_code(task.config, settings), counting_code()]),
         "torch": torch.__version__,

@@ -30,7 +30,7 @@ LOG = "lightning_logs/own/bicor/version_0/metrics.csv"
 
 
 def values(path):
-    """Everything in a checkpoint by its place."""
+    """Everything in a checkpoint by its place, but for how often it was to be written."""
 
     def walk(item, place):
         if isinstance(item, dict | list | tuple):
@@ -40,7 +40,9 @@ def values(path):
         else:
             yield place, item
 
-    return dict(walk(torch.load(path, weights_only=True), ()))
+    content = torch.load(path, weights_only=True)
+    del content["settings"]["checkpoint_every_minutes"]
+    return dict(walk(content, ()))
 
 
 def differences(a, b):

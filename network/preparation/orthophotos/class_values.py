@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from network.datasets.folder_settings import MAX_CLASSES
+from network.datasets.class_table import MAX_CLASSES
 from network.datasets.layout import listed
 from network.errors import DataError
 
