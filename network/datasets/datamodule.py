@@ -105,7 +105,7 @@ class SegmentationDataModule(pl.LightningDataModule):
         """
         check = getattr(self.train_transform, "check", None)
         if check is not None:
-            check(self.train.read(0).image)
+            check(self.train.read(0).image, self.layout.spec.value_range)
 
     def first_batch(self, split: str, images: int, device: torch.device | str = "cpu") -> dict:
         """The first images of a split as a step gets them, over again where there are too few.

@@ -102,17 +102,23 @@ class TrainTransform:
                 )
         return Pair(self.light(image, rng), mask)
 
-    def check(self, image: np.ndarray) -> None:
-        """Refuse augmentations that cannot do images of this type and number of bands.
+    def check(self, image: np.ndarray, value_range: tuple[float, float]) -> None:
+        """Refuse augmentations that cannot do the images of a dataset.
 
         Args:
             image: one of them [H, W, bands].
+            value_range: stored values that stand for 0 and 1.
 
         Raises:
             ConfigError: naming the augmentation.
         """
+        if self.light.brightness and tuple(self.light.value_range) != tuple(value_range):
+            raise ConfigError(
+                f"transform.brightness is of value_range={list(self.light.value_range)}, but the "
+                f"dataset's scale is {list(value_range)}; give the transform that value_range"
+            )
         _, *augmentations = self.augment.transforms
-        check_able(augmentations, image, self.light.value_range)
+        check_able(augmentations, image, value_range)
 
     def _mosaic(self, read: Read, count: int, index: int, rng: np.random.Generator) -> Pair:
         size = self.crop_size

@@ -29,6 +29,7 @@ from network.evaluation.results import (
 )
 from network.experiment import Experiment
 from network.experiment.provenance import provenance
+from network.files.band_images import check_image
 from network.files.hashing import file_hash
 from network.files.images import image_size
 from network.files.writing import write_json
@@ -127,6 +128,8 @@ def test(
         raise ConfigError(f"--compare-tta compares scores, and the {split} images have no labels")
     experiment.check(layout, samples)
     check_labeled(layout, samples, f"score in the {split} split")
+    first = samples[0].image
+    trained.note_type(first, check_image(first, spec.selection).dtype)
     inputs = [path for sample in samples for path in sample.files]
     check_output(output, inputs)
     unit = "patches" if layout.patches(split) else "images"

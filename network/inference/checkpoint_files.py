@@ -27,7 +27,9 @@ EMA_DECAY = "ema_decay"
 """Key of a checkpoint whose network is the average of the trained weights."""
 SETTINGS = "settings"
 """Key of a checkpoint for all settings of its training, as text."""
-SAID = ("epoch", "protocol", "converted", EMA_DECAY, IDENTITY, SETTINGS)
+IMAGE_TYPE = "image_type"
+"""Key of a checkpoint for the type of the values that it was trained on."""
+SAID = ("epoch", "protocol", "converted", EMA_DECAY, IDENTITY, SETTINGS, IMAGE_TYPE)
 """What a checkpoint says beside its tensors, as plain values."""
 _PREFIX = "net."
 

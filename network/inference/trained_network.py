@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -19,7 +20,14 @@ from network.datasets.layout import DatasetLayout
 from network.devices import choose_precision, prepare_device
 from network.errors import ConfigError
 from network.experiment import Experiment
-from network.inference.checkpoint_files import BEST, find_checkpoint, load_network, run_folder
+from network.files.notes import say_once
+from network.inference.checkpoint_files import (
+    BEST,
+    IMAGE_TYPE,
+    find_checkpoint,
+    load_network,
+    run_folder,
+)
 from network.inference.inspection import Inspection, inspect
 from network.inference.predictor import Predictor
 
@@ -76,6 +84,22 @@ class Trained:
     def spec(self) -> DatasetSpec:
         """Classes and colors of the dataset."""
         return self.layout.spec
+
+    def note_type(self, path: Path, dtype: np.dtype) -> None:
+        """Say that values are of another type than those of the training, once for a folder.
+
+        Args:
+            path: of the image.
+            dtype: of its values.
+        """
+        trained = self.stored.get(IMAGE_TYPE, str(dtype))
+        if self.spec.scale is not None and trained != str(dtype):
+            say_once(
+                path.parent,
+                "type",
+                f"{path} holds {dtype}, and the network was trained on {trained}; its values are "
+                f"taken as they are, by scale={list(self.spec.scale)}",
+            )
 
     def predictor(self, tta: str) -> Predictor:
         """The network with an augmentation: ``none``, ``lr`` or ``d4``."""

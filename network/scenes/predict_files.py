@@ -129,6 +129,7 @@ def _predict_file(
     spec = trained.spec
     with ExitStack() as places:
         raster = places.enter_context(Raster(path, spec, options.bands, options.value_range))
+        trained.note_type(path, raster.file.dtype)
         tiling = tile(
             raster.height, raster.width, options.window, options.overlap, stride_of(trained.net)
         )

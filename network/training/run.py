@@ -21,8 +21,10 @@ from network.experiment import Experiment
 from network.experiment.class_weights import AUTO, weights_of
 from network.experiment.provenance import provenance
 from network.experiment.values import without_addresses
+from network.files.band_images import check_image
 from network.inference.agreement import check_resumed
 from network.inference.checkpoint_files import (
+    IMAGE_TYPE,
     LAST,
     SETTINGS,
     load_checkpoint,
@@ -167,6 +169,7 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
     facts = {IDENTITY: identity.record(), "protocol": protocol}
     facts[SETTINGS] = {n: without_addresses(text) for n, text in experiment.settings().items()}
     facts |= {CLASS_PIXELS: pixels} if pixels else {}
+    facts[IMAGE_TYPE] = str(check_image(data.train.samples[0].image, spec.selection).dtype)
     module = SegmentationModule(net, loss, spec, experiment, facts, steps)
     if experiment.compile:
         for each in {module.net, module.evaluated_net}:

@@ -4,6 +4,7 @@ import albumentations as A
 import cv2
 import numpy as np
 import pytest
+import rasterio
 import timm
 import torch
 
@@ -108,9 +109,9 @@ def test_nothing_is_drawn_for_light_that_is_off():
     ids=lambda value: type(value).__name__ if isinstance(value, A.BasicTransform) else None,
 )
 def test_what_albumentations_cannot_do_is_refused(augmentation, dtype, bands, scale, words):
-    transform = TrainTransform(1, augmentations=[augmentation], value_range=scale)
+    transform = TrainTransform(1, augmentations=[augmentation])
     with pytest.raises(ConfigError, match=words):
-        transform.check(np.zeros((SIDE, SIDE, bands), dtype))
+        transform.check(np.zeros((SIDE, SIDE, bands), dtype), scale)
 
 
 @pytest.mark.parametrize(
@@ -124,8 +125,15 @@ def test_what_albumentations_cannot_do_is_refused(augmentation, dtype, bands, sc
     ],
 )
 def test_what_it_can_do_is_taken(augmentation, dtype, scale):
-    transform = TrainTransform(1, augmentations=[augmentation], value_range=scale)
-    transform.check(np.zeros((SIDE, SIDE, 5), dtype))
+    transform = TrainTransform(1, augmentations=[augmentation])
+    transform.check(np.zeros((SIDE, SIDE, 5), dtype), scale)
+
+
+def test_brightness_of_another_scale_is_refused():
+    transform = TrainTransform(1, brightness=0.1)
+    transform.check(np.zeros((SIDE, SIDE, 3), np.uint8), (0.0, 255.0))
+    with pytest.raises(ConfigError, match="give the transform that value_range"):
+        transform.check(np.zeros((SIDE, SIDE, 3), np.uint16), (0.0, 9000.0))
 
 
 def test_it_is_told_before_anything_is_written(tmp_path):
@@ -168,6 +176,15 @@ def test_another_scale_or_other_bands_than_those_of_the_training_are_refused(tmp
     refused(tmp_path, "--range has no effect", script="predict.py",
             arguments=(*predict, "--range", "0", "9000"))  # fmt: skip
     assert run_here(tmp_path, "predict.py", *predict, "--bands", "2", "1").status == 0
+    floats = tmp_path / "floats.tif"
+    write_tif(floats, scene("uint16", 3, 2)[0].astype(np.float32))
+    result = succeed_here(tmp_path, "predict.py", *OWN, floats, "-o", "floats")
+    assert "floats.tif holds float32, and the network was trained on uint16" in result.out
+    with rasterio.open(tmp_path / "floats/floats.tif") as file:
+        whole = succeed_here(tmp_path, "predict.py", *OWN, image, "-o", "whole")
+        assert "trained on" not in whole.out
+        with rasterio.open(tmp_path / "whole/c_val.tif") as other:
+            np.testing.assert_array_equal(file.read(), other.read())
     narrow = tmp_path / "narrow.tif"
     write_tif(narrow, scene("uint16", 1, 0)[0])
     result = run_here(tmp_path, "predict.py", *OWN, narrow, "-o", "other")
