@@ -16,7 +16,7 @@ from network.preparation.orthophotos.held_out import Box, box_in
 from network.preparation.orthophotos.images import cached, opened
 from network.preparation.orthophotos.label_map import LabelMap
 from network.preparation.orthophotos.patch_files import without_data, write_patch
-from network.preparation.orthophotos.polygon_labels import burn
+from network.preparation.orthophotos.polygon_labels import burn, drawn
 from network.preparation.windows import Window
 
 HELD_OUT = "_val"
@@ -94,7 +94,7 @@ class Cutter:
         name = f"{image.name}_{window.row}_{window.col}{HELD_OUT if row.split == 'val' else ''}"
         mask = row.labels.read(*place)
         if row.area is not None:
-            mask[burn([row.area], [1], place, outside=0) == 0] = IGNORED
+            mask[burn(drawn(np.array([row.area])), [1], place, outside=0) == 0] = IGNORED
         new = np.ones(mask.shape, bool)
         for other in seen:
             new[_common(box, other)] = False
