@@ -1,4 +1,4 @@
-"""Losses and scores of runs, or of a study, over their epochs, as a figure."""
+"""Losses and scores of one or several runs over their epochs, as a figure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from network.cli import ScriptParser, reports_faults
-from network.errors import ConfigError, MissingDataError
-from network.figures.curves import Log, curve_figure
+from network.errors import ConfigError
+from network.figures.curves import Line, curve_figure
 from network.figures.style import save_figure
 from network.files.staging import staged_outputs
-from network.studies import Study
-from network.studies.logs import study_logs
+from network.studies.logs import read_lines
+from network.studies.study import Study
 from network.training.read_log import read_log
 
 
@@ -26,31 +26,32 @@ def main() -> None:
         nargs="+",
         metavar="RUN",
         unique=True,
-        help="log folder of a run (its newest training), a version_N in it, a metrics.csv, or a "
-        "study file for all of its runs",
+        help="log folder of a run (its newest training), a version_N in it, or a metrics.csv; a "
+        "study file (.py, which is executed) for all of its runs, each as the mean over its seeds",
     )
     parser.add_argument(
         "-o", "--output", default="fig_results/curves", help="path without suffix: .png and .pdf"
     )
     args = parser.parse_args()
-    logs: list[Log] = []
-    for run in args.runs:
-        if Path(run).suffix == ".py":
-            found, without = study_logs(Study.load(run))
-            logs += found
-            for task in without:
-                print(f"note: {task} has no log yet")
-        else:
-            logs.append(read_log(run))
-    if not logs:
-        raise MissingDataError("none of these runs has a log yet: train first")
+    lines = [line for run in args.runs for line in _lines(run)]
     output = Path(args.output)
     if not output.name:
         raise ConfigError(f"-o {args.output}: name the files, as fig_results/curves")
     with staged_outputs(output, folder=output.parent) as aside:
-        files = save_figure(curve_figure(logs), aside / output.name)
+        files = save_figure(curve_figure(lines), aside / output.name)
     png, pdf = (output.with_name(file.name) for file in files)
-    print(f"{len(logs)} runs in {png} and {pdf}")
+    print(f"{sum(len(line.logs) for line in lines)} runs in {png} and {pdf}")
+
+
+def _lines(run: str) -> list[Line]:
+    """A run, or those of a study; what of it is left out is said."""
+    if Path(run).suffix != ".py":
+        log = read_log(run)
+        return [Line(log.name, [log])]
+    lines, left_out = read_lines(Study.load(run))
+    for said in left_out:
+        print(f"note: {said}")
+    return lines
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,11 +27,11 @@ from network.figures.style import (
     show_image,
     styled,
 )
+from network.figures.texts import wrapped
 
 _NARROWEST, _TALLEST = 1.1, 2.6
 """Inches of a picture in it; with many methods the figure is wider than a page."""
-_LETTER = 0.083
-"""Inches that a letter takes."""
+_POINTS = 10
 
 
 @styled
@@ -121,5 +120,4 @@ def _right(prediction: np.ndarray, truth: np.ndarray, spec: DatasetSpec) -> str:
 
 def _wrapped(text: str, width: float) -> str:
     """Text over lines of so many inches; what stands for mathematics elsewhere is text here."""
-    lines = textwrap.wrap(text, max(4, int(width / _LETTER))) or [""]
-    return "\n".join(lines).replace("$", r"\$")
+    return "\n".join(wrapped(text, width, _POINTS)).replace("$", r"\$")

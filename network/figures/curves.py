@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib
+import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from network.figures.painting import COLORMAP
 from network.figures.style import WIDTH, new_figure, styled
+from network.figures.texts import wrapped
+
+Color = str | tuple[float, ...]
+
 
 SCORES = ("mIoU", "F1", "OA")
 
@@ -30,6 +37,20 @@ _RATE = "lr"
 _COLUMNS = 3
 
 
+_CYCLE = 10
+"""Colors of matplotlib's cycle."""
+
+
+_OPACITY = 0.2
+
+
+_SIZE = 10
+
+
+_NAME_WIDTH = 1.7
+"""Inches of a name in the legend."""
+
+
 class Log(NamedTuple):
     """Values of a run by their names in the log, each as (epoch from 1, value) in order."""
 
@@ -37,27 +58,34 @@ class Log(NamedTuple):
     values: dict[str, list[tuple[int, float]]]
 
 
+class Line(NamedTuple):
+    """What is drawn as one line: a run, or the mean of several runs of one method."""
+
+    name: str
+    logs: Sequence[Log]
+
+
 @styled
-def curve_figure(logs: Sequence[Log]) -> Figure:
+def curve_figure(lines: Sequence[Line]) -> Figure:
     """A panel for each term of the loss, each score and the learning rate.
 
-    Runs have colors; training is dashed, validation solid. Runs of one name have one color and thin
-    lines, and the mean over all of them, at the epochs that all of them have, is the thick one.
+    Lines have colors; training is dashed, validation solid. Of several runs it is their mean over
+    the epochs that all of them have, in a band from the lowest to the highest.
     """
-    groups: dict[str, list[Log]] = {}
-    for log in logs:
-        groups.setdefault(log.name, []).append(log)
-    many = len(groups) > 10
-    colors = matplotlib.colormaps["tab20"].colors if many else [f"C{n}" for n in range(10)]
-    drawn = dict(zip(groups, itertools.cycle(colors), strict=False))
-    losses, scores, rates = _panels(logs)
+    losses, scores, rates = _panels([log for line in lines for log in line.logs])
     panels = [*losses, *scores, *rates]
     rows = math.ceil(len(panels) / _COLUMNS)
-    figure = new_figure(1.9 * rows + 0.2 + 0.2 * math.ceil((len(groups) + 2) / 3), WIDTH)
+    colors = _colors(len(lines))
+    names = ["\n".join(wrapped(line.name, _NAME_WIDTH, _SIZE)) for line in lines]
+    banded = any(len(line.logs) > 1 for line in lines)
+    entries = len(lines) + len(STAGES) + banded
+    tallest = max(name.count("\n") + 1 for name in names)
+    legend = 0.2 * math.ceil(entries / _COLUMNS) * tallest
+    figure = new_figure(1.9 * rows + 0.2 + legend, WIDTH)
     axes = list(figure.subplots(rows, _COLUMNS, squeeze=False).flat)
     for axis, name in zip(axes, panels, strict=False):
-        for group, color in drawn.items():
-            _draw(axis, name, groups[group], color)
+        for line, color in zip(lines, colors, strict=True):
+            _draw(axis, name, line.logs, color)
         axis.set_title(
             {"total": "total loss"}.get(name, "learning rate" if name in rates else name)
         )
@@ -69,34 +97,60 @@ def curve_figure(logs: Sequence[Log]) -> Figure:
             axis.set_ylim(0, 1)
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
-    handles = [Line2D([], [], color=color, label=name) for name, color in drawn.items()]
-    names = {"train": "training", "val": "validation"}
+    handles: list[Artist] = [
+        Line2D([], [], color=color, label=name) for name, color in zip(names, colors, strict=True)
+    ]
+    stages = {"train": "training", "val": "validation"}
     handles += [
-        Line2D([], [], color="0.3", linestyle=style, label=names[stage])
+        Line2D([], [], color="0.3", linestyle=style, label=stages[stage])
         for stage, style in STAGES.items()
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
+    if banded:
+        handles.append(Patch(color="0.3", alpha=_OPACITY, linewidth=0, label="range of the runs"))
+    legend = figure.legend(
+        handles=handles, loc="outside lower center", ncols=_COLUMNS, frameon=False
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     return figure
 
 
-def _draw(axis: Axes, name: str, logs: Sequence[Log], color: Any) -> None:
-    lines = {f"{stage}_{name}": style for stage, style in STAGES.items()}
-    for key, style in ({name: "-"} if name.startswith(_RATE) else lines).items():
-        runs = [dict(log.values[key]) for log in logs if key in log.values]
-        for run in runs if len(runs) > 1 else ():
-            axis.plot(*zip(*run.items(), strict=True), style, color=color, linewidth=0.5, alpha=0.5)
-        common = [epoch for epoch in runs[0] if all(epoch in run for run in runs)] if runs else []
-        if not common:
+def common_epochs(logs: Sequence[Log], name: str) -> tuple[list[int], np.ndarray]:
+    """Epochs of a value that all logs with it have, and the values float64 [logs, epochs]."""
+    values = [dict(log.values[name]) for log in logs if name in log.values]
+    epochs = sorted(set.intersection(*map(set, values))) if values else []
+    return epochs, np.array([[each[epoch] for epoch in epochs] for each in values])
+
+
+def _draw(axis: Axes, name: str, logs: Sequence[Log], color: Color) -> None:
+    lines = (
+        {name: "-"}
+        if name.startswith(_RATE)
+        else {f"{stage}_{name}": style for stage, style in STAGES.items()}
+    )
+    for key, style in lines.items():
+        epochs, values = common_epochs(logs, key)
+        if not epochs:
             continue
         axis.plot(
-            common,
-            [sum(run[epoch] for run in runs) / len(runs) for epoch in common],
+            epochs,
+            values.mean(axis=0),
             color=color,
             linestyle=style,
             linewidth=1.3,
-            marker="o" if len(common) == 1 else None,
+            marker="o" if len(epochs) == 1 else None,
             markersize=3,
         )
+        if len(values) > 1:
+            low, high = values.min(axis=0), values.max(axis=0)
+            axis.fill_between(epochs, low, high, color=color, alpha=_OPACITY, linewidth=0)
+
+
+def _colors(number: int) -> list[Color]:
+    """As many colors that differ: those of matplotlib's cycle, and beyond it of a color scale."""
+    if number <= _CYCLE:
+        return [f"C{index}" for index in range(number)]
+    return [*map(tuple, matplotlib.colormaps[COLORMAP](np.linspace(0, 1, number)))]
 
 
 def _panels(logs: Sequence[Log]) -> tuple[list[str], list[str], list[str]]:

@@ -11,6 +11,7 @@ from network.comparison.choice import Viewed
 from network.comparison.plain import plain_table
 from network.comparison.tables import write_tables
 from network.errors import ConfigError, DataError, OutputError, TrainingError
+from network.experiment.values import nearest
 from network.files.writing import write_json
 from network.studies.conducting import Conductor, slots_of
 from network.studies.costs import study_costs
@@ -58,6 +59,7 @@ def carry_out(
     conductor = Conductor(output, any_code)
     states = {task: conductor.state(task) for task in everything}
     _check_same_images(states)
+    _check_pictured(study, states)
     if devices:
         _check_devices(wanted)
     print(_plan(wanted, states))
@@ -108,6 +110,17 @@ def _check_same_images(states: Mapping[Task, State]) -> None:
                     f"{task.study.path}: {image} would be tested in the folds {other!r} and "
                     f"{task.fold!r}; it counts once, so hold it out in one of them"
                 )
+
+
+def _check_pictured(study: Study, states: Mapping[Task, State]) -> None:
+    """Refuse images for the picture that no run is tested on."""
+    known = {name: None for state in states.values() for name in state.tested.files[study.split]}
+    for name in study.images:
+        if name not in known:
+            raise ConfigError(
+                f"{study.path}: images: no image {name!r} in the {study.split} split"
+                f"{nearest(name, known)}"
+            )
 
 
 def _check_devices(tasks: Sequence[Task]) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 
 from tqdm import tqdm
 
-from network.studies.logs import log_folder
+from network.files.json_files import read_record
 from network.studies.state import Stage
 from network.studies.task import Task
 from network.training.loggers import METRICS
+from network.training.run_record import RUN_RECORD
 
 _FORMAT = (
     "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} epochs [{elapsed}, {remaining} left]"
@@ -72,9 +74,9 @@ class Progress:
 
 def _epochs(task: Task) -> int:
     """Epochs in the log of a task's training."""
-    folder = log_folder(task)
+    record = read_record(task.weights / RUN_RECORD)
     try:
-        text = "" if folder is None else (folder / METRICS).read_text(encoding="utf-8")
-    except (OSError, ValueError):
+        text = (Path(record["log"]) / METRICS).read_text(encoding="utf-8")
+    except (OSError, ValueError, KeyError, TypeError):
         return 0
     return max(len(text.splitlines()) - 1, 0)

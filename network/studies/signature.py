@@ -86,15 +86,23 @@ def signatures(task: Task, hashes: Hashes) -> tuple[Signature, Signature]:
     about = {name: _text(value) for name, value in sorted(vars(layout).items())}
     settings = experiment.settings()
     config = config_code(task.config, settings)
-    trained = {name: text for name, text in settings.items() if name not in (*IDLE, *OF_TEST)}
     files = _files(layout, ("train", "val"), hashes) | _weights(experiment, hashes)
     tested = {name: settings[name] for name in OF_TEST}
     tested |= {"tta": task.study.tta, "split": task.study.split}
     scored = _files(layout, (task.study.split,), hashes)
     return (
-        Signature({n: _text(t) for n, t in trained.items()}, files, about, config, training_code()),
+        Signature(trained_with(experiment), files, about, config, training_code()),
         Signature(tested, scored, about, "", testing_code()),
     )
+
+
+def trained_with(experiment: Experiment) -> dict[str, str]:
+    """The settings that a training depends on, as text."""
+    return {
+        name: _text(text)
+        for name, text in experiment.settings().items()
+        if name not in (*IDLE, *OF_TEST)
+    }
 
 
 def _files(

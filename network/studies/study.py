@@ -99,6 +99,9 @@ class Study:
                 raise ConfigError(
                     f"{self.path}: {name}={getattr(self, name)!r}: one of {', '.join(options)}"
                 )
+        for name, count in Counter(self.images).items():
+            if count > 1:
+                raise ConfigError(f"{self.path}: images: {name!r} is named {count} times")
         if self.reference is not None:
             self.check_name(self.reference, f"{self.path}: reference")
         for name, each in self.runs.items():

@@ -127,5 +127,5 @@ def test_a_mask_that_was_changed_is_not_drawn(town, tmp_path):
     assert set(FILES) < set(written)
     write_tables(town, tmp_path / "out")
     assert not [path for path in (tmp_path / "out").iterdir() if path.name in FILES]
-    with pytest.raises(ConfigError, match="no image 'D' in the tests; did you mean 'd'"):
+    with pytest.raises(ConfigError, match="no image 'D' in the tests; known are a, b"):
         write_tables(town, tmp_path / "out", viewed=Viewed("town.py", images=1, names=["D"]))

@@ -13,7 +13,7 @@ import torch
 from network.datasets.catalog import VAIHINGEN, DatasetSpec
 from network.errors import DataError
 from network.experiment import Experiment
-from network.figures.curves import Log, curve_figure
+from network.figures.curves import Line, Log, curve_figure
 from network.figures.embeddings import embedding_figure, fisher_ratio, project
 from network.figures.heatmaps import heatmap_figure
 from network.figures.painting import overlay, paint_errors, paint_heatmap, shrink
@@ -206,7 +206,7 @@ def test_a_log_is_read_by_epoch_and_a_resumed_one_goes_on(tmp_path):
 def test_curves_show_every_value_of_every_run():
     first = Log("a", {"train_total": [(1, 3.0), (2, 2.0)], "val_total": [(1, 2.5), (2, 2.25)]})
     second = Log("b", {"val_total": [(1, 5.0)], "val_mIoU": [(1, 0.5)], "lr-AdamW": [(1, 0.1)]})
-    figure = curve_figure([first, second])
+    figure = curve_figure([Line("a", [first]), Line("b", [second])])
     panels = {axes.get_title(): axes for axes in figure.axes if axes.get_title()}
     assert list(panels) == ["total loss", "mIoU", "learning rate"]
     drawn = [line.get_xydata().tolist() for line in panels["total loss"].lines]
@@ -217,21 +217,28 @@ def test_curves_show_every_value_of_every_run():
     assert texts == ["a", "b", "training", "validation"]
 
 
-def test_curves_of_one_name_have_their_mean_where_all_of_them_are():
+def test_a_line_of_several_runs_is_their_mean_in_the_band_of_their_range():
     logs = [
-        Log("a", {"val_mIoU": [(1, 0.25), (2, 0.5), (3, 0.75)]}),
-        Log("b", {"val_mIoU": [(1, 0.5)]}),
-        Log("a", {"val_mIoU": [(1, 0.75), (3, 0.25)]}),
+        Log("", {"val_mIoU": [(1, 0.25), (2, 0.5), (3, 0.75)]}),
+        Log("", {"val_mIoU": [(1, 0.75), (2, 0.5)], "val_OA": [(1, 0.5)]}),
     ]
-    figure = curve_figure(logs)
-    lines = [(line.get_xydata().tolist(), line.get_color()) for line in figure.axes[0].lines]
-    assert lines == [
-        ([[1, 0.25], [2, 0.5], [3, 0.75]], "C0"),
-        ([[1, 0.75], [3, 0.25]], "C0"),
-        ([[1, 0.5], [3, 0.5]], "C0"),
-        ([[1, 0.5]], "C1"),
-    ]
-    assert [text.get_text() for text in figure.legends[0].get_texts()][:2] == ["a", "b"]
+    figure = curve_figure([Line("a $x$ b", logs), Line("c", logs[:1])])
+    panels = {axes.get_title(): axes for axes in figure.axes if axes.get_title()}
+    drawn = [line.get_xydata().tolist() for line in panels["mIoU"].lines]
+    assert drawn == [[[1, 0.5], [2, 0.5]], [[1, 0.25], [2, 0.5], [3, 0.75]]]
+    (band,) = panels["mIoU"].collections
+    corners = {tuple(point) for point in band.get_paths()[0].vertices.tolist()}
+    assert corners == {(1, 0.25), (1, 0.75), (2, 0.5)}
+    assert not panels["OA"].collections
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts == ["a $x$ b", "c", "training", "validation", "range of the runs"]
+
+
+def test_many_lines_have_colors_of_their_own():
+    log = Log("", {"val_mIoU": [(1, 0.5), (2, 0.6)]})
+    figure = curve_figure([Line(str(number), [log]) for number in range(25)])
+    panel = next(axes for axes in figure.axes if axes.get_title() == "mIoU")
+    assert len({str(line.get_color()) for line in panel.lines}) == 25
 
 
 def test_curves_of_a_run(run):
