@@ -208,7 +208,7 @@ def test_the_script_makes_the_page(town, tmp_path):
     assert len(contents_of(tmp_path / "out/study.html")["viewer"]) == 1
     for arguments, complaint in (
         (("--images", "1"), "--images"),
-        (("-c", "town.py", "--images", "0"), "--images: at least 1"),
+        (("-c", "town.py", "--images", "0"), "--images and --rows: at least 1"),
         (("-c", "nothing.py"), "nothing.py"),
     ):
         refused(tmp_path, complaint, script=COMPARE, arguments=(*words, "-o", "new", *arguments))
