@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from network.cli import ScriptParser, reports_faults
-from network.comparison.choice import Viewed
+from network.comparison.choice import IMAGES, ROWS, SIDE, Viewed
 from network.comparison.comparison import compare_methods
 from network.comparison.cost_files import read_costs
 from network.comparison.costs import NO_COSTS
@@ -46,14 +46,18 @@ def main() -> None:
         "the page; it is executed, so one you trust",
     )
     parser.add_argument(
-        "--images", type=int, default=40, needs="--config", help="in the viewer (default: 40)"
+        "--images",
+        type=int,
+        default=IMAGES,
+        needs="--config",
+        help=f"in the viewer (default: {IMAGES})",
     )
     parser.add_argument(
         "--rows",
         type=int,
-        default=3,
+        default=ROWS,
         needs="--config",
-        help="images in the picture, those in which methods differ most (default: 3)",
+        help=f"images in the picture, those in which methods differ most (default: {ROWS})",
     )
     parser.add_argument(
         "--show",
@@ -68,9 +72,9 @@ def main() -> None:
     parser.add_argument(
         "--side",
         type=int,
-        default=512,
+        default=SIDE,
         needs="--config",
-        help="longest side of their previews (default: 512)",
+        help=f"longest side of their previews (default: {SIDE})",
     )
     args = parser.parse_args()
     wanted = {"masks": args.masks, "tta": args.tta, "unit": "scenes" if args.scenes else None}

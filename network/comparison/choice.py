@@ -14,6 +14,8 @@ from network.comparison.tested import Tested
 from network.errors import ConfigError
 from network.experiment.values import nearest
 
+IMAGES, SIDE, ROWS = 40, 512, 3
+
 
 @dataclass(frozen=True)
 class Viewed:
@@ -31,9 +33,9 @@ class Viewed:
     """
 
     config: str | Path
-    images: int = 40
-    side: int = 512
-    rows: int = 3
+    images: int = IMAGES
+    side: int = SIDE
+    rows: int = ROWS
     names: Sequence[str] = ()
 
     def __post_init__(self) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from network.comparison.caption import caption
-from network.comparison.choice import Viewed, differing_images
+from network.comparison.choice import IMAGES, SIDE, differing_images
 from network.comparison.comparison import MEANS, Comparison, Method
 from network.comparison.costs import Cost, Costs, cost_cells, cost_columns
 from network.comparison.numbers import difference, percent, score
@@ -28,22 +29,31 @@ ONLY_SCORES = (
 _RESERVE = 1_000_000
 
 
-def page_contents(found: Comparison, costs: Costs, viewed: Viewed | None = None) -> dict[str, Any]:
+def page_contents(
+    found: Comparison,
+    costs: Costs,
+    pictures: Pictures | None = None,
+    images: int = IMAGES,
+    side: int = SIDE,
+) -> dict[str, Any]:
     """Everything that the page of a comparison shows (``network/comparison/page``).
 
     Args:
         found: the comparison.
         costs: of its methods.
-        viewed: images for the viewer; without it there is none.
+        pictures: for the viewer; without them there is none.
+        images: number of those in the viewer.
+        side: longest side of their previews in pixels.
 
     Raises:
         UserError: images or masks that cannot be read, or are not those of the tests.
     """
     protocol, names = found.first.protocol, found.first.counted.names
     spec, viewer, previews = None, [], ONLY_SCORES
-    if viewed is not None:
-        spec, viewer = _viewer(found, viewed)
-        previews = _described(found, len(viewer), len(names), viewed.side, display_note(spec))
+    if pictures is not None:
+        spec = pictures.spec
+        viewer = _viewer(pictures, differing_images(found, images), side)
+        previews = _described(found, len(viewer), len(names), side, display_note(spec))
     return {
         "title": f"{protocol['dataset']}, {protocol['split']}",
         "facts": [
@@ -121,12 +131,9 @@ def _classes(spec: DatasetSpec) -> list[dict[str, str]]:
     ]
 
 
-def _viewer(found: Comparison, viewed: Viewed) -> tuple[DatasetSpec, list[dict[str, Any]]]:
-    pictures = Pictures(found, viewed.config)
-    names = differing_images(found, viewed.images)
+def _viewer(pictures: Pictures, names: Sequence[str], side: int) -> list[dict[str, Any]]:
     read = tqdm(pictures.read(names), total=len(names), unit="image", leave=False)
-    entries = (_entry(picture, viewed.side) for picture in read)
-    return pictures.spec, fitting(entries, PAGE_LIMIT - _RESERVE)
+    return fitting((_entry(picture, side) for picture in read), PAGE_LIMIT - _RESERVE)
 
 
 def _entry(picture: Picture, side: int) -> dict[str, Any]:

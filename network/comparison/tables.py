@@ -72,9 +72,11 @@ def save_tables(
     for suffix, made in texts.items():
         (folder / f"{TABLE}{suffix}").write_text(made(found, costs), encoding="utf-8", newline="")
     write_json(folder / f"{TABLE}.json", record(found, costs))
-    page = STUDY_PAGE.render(page_contents(found, costs, viewed))
-    (folder / STUDY).write_text(page, encoding="utf-8")
-    if viewed is not None:
+    if viewed is None:
+        contents = page_contents(found, costs)
+    else:
         pictures = Pictures(found, viewed.config)
         shown = list(pictures.read(viewed.pictured(found)))
         save_figure(methods_figure(shown, pictures.spec), folder / PICTURE)
+        contents = page_contents(found, costs, pictures, viewed.images, viewed.side)
+    (folder / STUDY).write_text(STUDY_PAGE.render(contents), encoding="utf-8")

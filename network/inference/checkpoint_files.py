@@ -211,7 +211,9 @@ def load_network(
 
 
 def _check_settings(checkpoint: Mapping[str, Any], path: str | Path) -> None:
-    settings = checkpoint.get(SETTINGS, {"seed": "0"})
+    if SETTINGS not in checkpoint:
+        return
+    settings = checkpoint[SETTINGS]
     texts = isinstance(settings, dict) and all(isinstance(text, str) for text in settings.values())
     if not texts or not settings.get("seed", "").isdigit():
         raise CheckpointError(f"{path}: its record of the training's settings is damaged")

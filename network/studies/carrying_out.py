@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from network.comparison.choice import Viewed
+from network.comparison.comparison import compare_methods
 from network.comparison.plain import plain_table
-from network.comparison.tables import write_tables
+from network.comparison.tables import write_comparison
 from network.errors import ConfigError, DataError, OutputError, TrainingError
 from network.experiment.values import nearest
 from network.files.writing import write_json
@@ -95,7 +96,6 @@ def _check_output(output: Path, task: Task) -> None:
 def _check_same_images(states: Mapping[Task, State]) -> None:
     """Refuse runs that are tested on different images or masks: no table could hold them."""
     firsts: dict[str | None, Task] = {}
-    folds: dict[str, str | None] = {}
     for task, state in states.items():
         first = firsts.setdefault(task.fold, task)
         if state.tested.files != states[first].tested.files:
@@ -103,6 +103,13 @@ def _check_same_images(states: Mapping[Task, State]) -> None:
                 f"{task.study.path}: {task.name!r} would be tested on other images or masks than "
                 f"{first.name!r}; the runs of a study share their {task.study.split} images"
             )
+    _check_folds([(task, states[task]) for task in firsts.values()])
+
+
+def _check_folds(firsts: Sequence[tuple[Task, State]]) -> None:
+    """Refuse images that two folds test."""
+    folds: dict[str, str | None] = {}
+    for task, state in firsts:
         for image in state.tested.files[task.study.split]:
             other = folds.setdefault(image, task.fold)
             if other != task.fold:
@@ -161,10 +168,11 @@ def _draw_table(study: Study, output: Path, tasks: Sequence[Task], conductor: Co
         first = {name: next(task for task in done if task.name == name) for name in rows}
         costs = study_costs(first, output)
         viewed = Viewed(first[next(iter(rows))].config, names=study.images)
+        found = compare_methods(rows, reference)
         try:
-            found = write_tables(rows, output, reference, costs=costs, viewed=viewed)
+            write_comparison(found, output, costs, viewed)
         except DataError as error:  # masks may be deleted once they are scored
-            found = write_tables(rows, output, reference, costs=costs)
+            write_comparison(found, output, costs)
             print(f"note: no picture, and a page without images: {error}")
         print(plain_table(found))
         print(f"table of {sum(map(len, rows.values()))} of {_runs(len(tasks))} in {output}")

@@ -12,6 +12,7 @@ from network.comparison.choice import Viewed
 from network.comparison.comparison import compare_methods
 from network.comparison.costs import Cost, Costs
 from network.comparison.page_contents import STUDY_PAGE, page_contents
+from network.comparison.pictures import Pictures
 from network.comparison.tables import write_tables
 from network.errors import ConfigError, DataError, UserError
 from network.evaluation.image_scores import Variant
@@ -149,14 +150,15 @@ def test_every_fold_shows_the_images_that_it_held_out(tmp_path, monkeypatch):
         )
     ]
     found = compare_methods({"folds": folds})
-    entries = page_contents(found, Costs(), Viewed("town.py"))["viewer"]
+    entries = page_contents(found, Costs(), Pictures(found, "town.py"))["viewer"]
     assert [entry["name"] for entry in entries] == ["a", "b", "c"]
     for entry, mask in zip(entries, (WRONG, RIGHT, HALF), strict=True):
         np.testing.assert_array_equal(decoded(entry["predictions"][0]), mask)
 
 
 def viewed(rows, **changes):
-    return page_contents(compare_methods(rows, **changes), Costs(), Viewed("town.py"))
+    found = compare_methods(rows, **changes)
+    return page_contents(found, Costs(), Pictures(found, "town.py"))
 
 
 def test_masks_that_were_not_scored_are_refused(town, tmp_path):

@@ -73,7 +73,8 @@ class Played(Children):
 @pytest.fixture
 def played(monkeypatch):
     """Trainings and tests that take no time, of which there is no table."""
-    monkeypatch.setattr("network.studies.carrying_out.write_tables", lambda *_, **__: None)
+    for name in ("compare_methods", "write_comparison"):
+        monkeypatch.setattr(f"network.studies.carrying_out.{name}", lambda *_: None)
     monkeypatch.setattr("network.studies.carrying_out.study_costs", lambda *_: None)
     monkeypatch.setattr("network.studies.carrying_out.plain_table", lambda _: "")
     monkeypatch.setattr("network.studies.conducting.Children", Played)
