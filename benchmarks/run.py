@@ -20,6 +20,7 @@ BENCHMARKS = (
     "model",
     "baselines",
     "hbis",
+    "depthwise",
     "data",
     "split",
     "orthophoto",

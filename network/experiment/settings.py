@@ -36,6 +36,7 @@ from network.experiment.values import (
     described,
 )
 from network.losses.default import default_loss
+from network.models.depthwise import with_exact_depthwise
 from network.models.geometry import min_size_of
 
 BUILDERS = {"dataset", "net", "loss", "transform"}
@@ -191,9 +192,15 @@ class Experiment:
             spec: of the dataset.
             pretrained: False leaves pretrained weights out (and downloads nothing), for a network
                 that is about to load a checkpoint.
+
+        Raises:
+            ConfigError: wrong arguments, or what is built is no module.
         """
         without = {} if pretrained else accepted(self.net, FIRST_WEIGHTS)
-        return build(partial(self.complete_net(spec), **without), "net")
+        net = build(partial(self.complete_net(spec), **without), "net")
+        if not isinstance(net, nn.Module):
+            raise ConfigError(f"net: builds {net!r:.60}, where a torch.nn.Module is needed")
+        return with_exact_depthwise(net)
 
     def complete_net(self, spec: DatasetSpec) -> partial:
         """``net`` with what the dataset knows (see ``complete_network``)."""

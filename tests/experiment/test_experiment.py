@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from network.datasets.catalog import VAIHINGEN
 from network.errors import ConfigError
@@ -156,6 +157,7 @@ def test_classes_and_functions_without_partial(config):
         FOLDER_CONFIG
         + """
 import torch
+from torch import nn
 
 class Mine(torch.nn.Module):
     def __init__(self, num_classes, **settings):
@@ -179,6 +181,7 @@ def test_a_function_of_any_arguments_is_told_the_classes_if_it_names_them(config
         FOLDER_CONFIG
         + """
 import torch
+from torch import nn
 
 def net(**options):
     return torch.nn.Conv2d(3, options["classes"], 1)
@@ -207,6 +210,7 @@ def test_a_loss_and_a_network_of_ones_own(config):
         FOLDER_CONFIG
         + """
 import torch
+from torch import nn
 
 class Mine(torch.nn.Module):
     def __init__(self, num_classes: int, width: int = 4):
@@ -237,3 +241,24 @@ def test_memory_is_pinned_for_batches_that_go_to_a_gpu(own, monkeypatch):
             data.setup("validate")
             found[cuda, accelerator] = data.val_dataloader().pin_memory
     assert [key for key, pinned in found.items() if pinned] == [(True, "auto"), (True, "gpu")]
+
+
+def test_what_is_no_network_is_refused(config):
+    with config.open("a") as file:
+        file.write("\ndef weights(num_classes): return [num_classes]\nnet = partial(weights)\n")
+    experiment = Experiment.load(config)
+    with pytest.raises(ConfigError, match=r"net: builds \[6\].*torch.nn.Module"):
+        experiment.build_net(VAIHINGEN)
+
+
+def test_depthwise_convolutions_of_every_network_are_kept_in_float32(config):
+    overrides = ["net.backbone=tf_efficientnet_lite0"]
+    net = Experiment.load(config, overrides).build_net(VAIHINGEN, pretrained=False)
+    features = []
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d) and module.groups > 1:
+            module.register_forward_hook(lambda *call: features.append(call[-1].dtype))
+    with torch.autocast("cpu", torch.bfloat16):
+        net.eval()(torch.zeros(1, 3, 64, 64))
+    assert len(features) == 16
+    assert set(features) == {torch.float32}

@@ -251,10 +251,19 @@ def started(root, script, *arguments):
 
 def at_work(process, root, files=20):
     """Wait until a tool has written some files aside."""
-    written = f".*-{process.pid}.partial/[!.]*"
-    while process.poll() is None and len(list(root.rglob(written))) < files:
+    while process.poll() is None and written_aside(process, root) < files:
         time.sleep(0.002)
     assert process.poll() is None, "over before it could be interrupted"
+
+
+def written_aside(process, root):
+    """Number of its files; folders that it removes meanwhile, of a tool killed before, are none."""
+    return sum(
+        not name.startswith(".")
+        for folder, folders, names in os.walk(root)
+        if folder.endswith(f"-{process.pid}.partial")
+        for name in folders + names
+    )
 
 
 def without_staging(files):
