@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.forked import Forked
+
 # Started in the background, this process ignores Ctrl-C, and so would the scripts that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -45,7 +47,14 @@ class Result:
 
 
 def run_script(folder, script, *arguments, **environment):
-    """Run a script of the repository as its user would, in another working folder."""
+    """Run a script of the repository as its user would, in another working folder.
+
+    Where nothing is said of its environment, in a process that has imported already.
+    """
+    if not environment and sys.platform == "linux":
+        process = Forked(folder, script, *arguments)
+        out, error = process.communicate()
+        return Result(process.returncode, out, error, Path(folder))
     process = subprocess.run(
         [sys.executable, str(REPOSITORY / script), *map(str, arguments)],
         cwd=folder,

@@ -3,8 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import cv2
@@ -15,6 +13,7 @@ from network.datasets.catalog import LOVEDA, POTSDAM
 from network.datasets.colors import decode_colors, encode_colors
 from network.files.images import list_images, read_indices, read_rgb
 from tests.conftest import REPOSITORY, files_of, refused, run_here
+from tests.forked import Forked
 
 VAIHINGEN_SPLIT = ("tools/vaihingen_patch_split.py", "--split-size", 64, "--stride", 32)
 POTSDAM_SPLIT = ("tools/potsdam_patch_split.py", "--split-size", 64, "--stride", 64)
@@ -238,17 +237,6 @@ def many_masks(root):
         cv2.imwrite(str(folder / f"{number}.png"), mask)
 
 
-def started(root, script, *arguments):
-    return subprocess.Popen(
-        [sys.executable, str(REPOSITORY / script), *map(str, arguments)],
-        cwd=root,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
 def at_work(process, root, files=20):
     """Wait until a tool has written some files aside."""
     while process.poll() is None and written_aside(process, root) < files:
@@ -297,7 +285,7 @@ def test_an_interrupted_tool_starts_again(root, prepare, tool):
     ):
         for path in whole.keys() - before.keys():
             (root / path).unlink(missing_ok=True)
-        process = started(root, *tool)
+        process = Forked(root, *tool)
         at_work(process, root)
         stop(process.pid, whom)
         error = process.communicate()[1]
@@ -307,7 +295,7 @@ def test_an_interrupted_tool_starts_again(root, prepare, tool):
         assert without_staging(left) == before
         if whom != signal.SIGKILL:
             assert left == before
-    process = started(root, *tool)
+    process = Forked(root, *tool)
     at_work(process, root)
     process.kill()  # its working processes end by themselves
     process.communicate()
@@ -321,7 +309,7 @@ def test_an_interrupted_tool_starts_again(root, prepare, tool):
 def test_two_tools_at_the_same_time_do_not_meet(root):
     done(root, *VAIHINGEN_SPLIT)
     whole = files_of(root)
-    first, second = started(root, *VAIHINGEN_SPLIT), started(root, *VAIHINGEN_SPLIT)
+    first, second = Forked(root, *VAIHINGEN_SPLIT), Forked(root, *VAIHINGEN_SPLIT)
     for process in (first, second):
         assert process.communicate() and process.returncode == 0
     assert files_of(root) == whole

@@ -1,14 +1,13 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from network.studies.children import Children
-from tests.conftest import REPOSITORY, files_of, run_here
+from tests.conftest import files_of, run_here
+from tests.forked import Forked
 
 STUDY = """
 from network.studies import run
@@ -83,14 +82,7 @@ def played(monkeypatch):
 
 
 def start(root, *arguments):
-    return subprocess.Popen(
-        [sys.executable, REPOSITORY / "study.py", *arguments],
-        cwd=root,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    return Forked(root, "study.py", *arguments, merged=True)
 
 
 def study(root, *arguments):

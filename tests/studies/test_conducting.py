@@ -31,10 +31,10 @@ def folders_of(root):
 def kill_when(process, condition, pause):
     """SIGKILL to a worker and all that it started."""
     while not condition():
-        assert process.poll() is None, process.stdout.read()
+        assert process.poll() is None, process.communicate()
         time.sleep(0.01)
     time.sleep(pause)
-    assert process.poll() is None, process.stdout.read()
+    assert process.poll() is None, process.communicate()
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
 
@@ -127,7 +127,7 @@ def test_a_terminated_study_lets_its_training_end(fresh):
     process = start(fresh, "small.py", "-o", "out", "--only", "BiCoR-Seg")
     log = fresh / "out/BiCoR-Seg/seed_3.log"
     while not (log.is_file() and "Epoch 0" in log.read_text()):
-        assert process.poll() is None, process.stdout.read()
+        assert process.poll() is None, process.communicate()
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate()

@@ -190,7 +190,7 @@ if __name__ == "__main__":
     forked = own.parent / "forked"
     shutil.copytree(own, forked)
     environment = {"PYTHONPATH": str(REPOSITORY)}
-    command = ("-c", "bicor.py", "num_workers=2")
+    command = ("-c", "bicor.py", "num_workers=1")
 
     def run(script, *arguments):
         result = subprocess.run(

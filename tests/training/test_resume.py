@@ -4,8 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -13,7 +11,8 @@ import torch
 
 from network.errors import OutputError
 from network.inference.checkpoint_files import WholeFiles
-from tests.conftest import REPOSITORY, files_of, refused, run_here, succeed
+from tests.conftest import files_of, refused, run_here, succeed
+from tests.forked import Forked
 
 QUICK = ("repeat=6", "sample_every=0", "checkpoint_every_minutes=1e-9")
 # Each image gets noise in training, so that random states count too.
@@ -54,21 +53,14 @@ def differences(a, b):
 
 
 def start(root, *arguments):
-    return subprocess.Popen(
-        [sys.executable, str(REPOSITORY / "train.py"), "-c", "bicor.py", *arguments],
-        cwd=root,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    return Forked(root, "train.py", "-c", "bicor.py", *arguments)
 
 
 def kill_after(process, path, writes, pause):
     """SIGKILL to the process and its workers once a file was written so many times."""
     before, seen = None, 0
     while seen < writes:
-        assert process.poll() is None, process.stdout.read()
+        assert process.poll() is None, process.communicate()
         if path.exists():
             now = path.stat().st_mtime_ns, path.stat().st_ino
             seen, before = seen + (now != before), now
