@@ -137,10 +137,15 @@ def nearest(name: str, known: Mapping[str, Any]) -> str:
 
 
 def described(value: Any) -> str:
-    """A value as text; a partial as the call that it stands for."""
+    """A value as text; a partial as the call that it stands for, a set in the order of its texts.
+
+    Python's own text of a set has another order in every process.
+    """
     if isinstance(value, partial):
         arguments = [f"{key}={described(inner)}" for key, inner in value.keywords.items()]
         return f"{value.func.__name__}({', '.join(arguments)})"
+    if isinstance(value, set | frozenset) and value:
+        return f"{{{', '.join(sorted(map(described, value)))}}}"
     return repr(value)
 
 

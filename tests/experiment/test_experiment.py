@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from torch import nn
 from network.datasets.catalog import VAIHINGEN
 from network.errors import ConfigError
 from network.experiment import Experiment
+from network.experiment.values import described
 from network.models.output import segment
 from tests.conftest import FOLDER_CONFIG, REPOSITORY
 
@@ -262,3 +264,10 @@ def test_depthwise_convolutions_of_every_network_are_kept_in_float32(config):
         net.eval()(torch.zeros(1, 3, 64, 64))
     assert len(features) == 16
     assert set(features) == {torch.float32}
+
+
+def test_settings_as_text_are_the_same_in_every_process():
+    names = ("std", "mean", "classes", "val", "test")
+    call = partial(dict, kinds=set(names), none=frozenset())
+    text = "dict(kinds={'classes', 'mean', 'std', 'test', 'val'}, none=frozenset())"
+    assert described(call) == text
