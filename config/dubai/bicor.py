@@ -8,7 +8,7 @@ from network.losses import BiCoRLoss
 from network.models import BiCoR
 
 dataset = partial(DubaiDataset)
-net = partial(BiCoR, backbone="resnet18", embed_dim=256, num_hbis=2, input_scale=2 / 3)
+net = partial(BiCoR, backbone="resnet18", embed_dim=256, num_hbis=2, input_scale=2 / 3, embed_std=1)
 loss = partial(BiCoRLoss, heatmap_weight=0.5)
 transform = partial(TrainTransform, crop_size=384, scales=(0.55, 0.75, 1.0))
 

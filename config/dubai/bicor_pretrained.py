@@ -8,7 +8,9 @@ from network.losses import BiCoRLoss
 from network.models import BiCoR
 
 dataset = partial(DubaiDataset, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-net = partial(BiCoR, backbone="tf_efficientnet_lite0", pretrained=True, input_scale=2 / 3)
+net = partial(
+    BiCoR, backbone="tf_efficientnet_lite0", pretrained=True, input_scale=2 / 3, embed_std=1
+)
 loss = partial(BiCoRLoss, heatmap_weight=0.5)
 transform = partial(TrainTransform, crop_size=384, scales=(0.55, 0.75, 1.0))
 

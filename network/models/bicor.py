@@ -76,6 +76,8 @@ class BiCoR(nn.Module):
         checkpointing: compute the backbone's activations again in the backward pass.
         f2ce: class embeddings are refined by the features.
         ce2f: features are refined by the class embeddings.
+        embed_std: standard deviation of CE_0 before training. With the published 0.02 all classes
+            begin almost alike, which takes hundreds of steps to come apart.
 
     Raises:
         ConfigError: a value out of its range, or a backbone that does not fit.
@@ -102,6 +104,7 @@ class BiCoR(nn.Module):
         checkpointing: bool = False,
         f2ce: bool = True,
         ce2f: bool = True,
+        embed_std: float = 0.02,
     ) -> None:
         super().__init__()
         _check(num_classes >= 2, f"num_classes={num_classes}: at least 2")
@@ -110,6 +113,7 @@ class BiCoR(nn.Module):
         _check(min_pixels >= 1, f"min_pixels={min_pixels}: at least 1")
         _check(0 < input_scale <= 4, f"input_scale={input_scale}: above 0, at most 4")
         _check(temperature > 0, f"temperature={temperature}: above 0")
+        _check(embed_std > 0, f"embed_std={embed_std}: above 0")
         ratios = [topk_ratio] * num_hbis if isinstance(topk_ratio, int | float) else [*topk_ratio]
         _check(
             num_hbis == 0 or len(ratios) == num_hbis,
@@ -124,7 +128,8 @@ class BiCoR(nn.Module):
         )
         self.stride, self.least = self.encoder.backbone.multiple, self.encoder.backbone.least
         self.class_embeddings = nn.Parameter(torch.empty(num_classes, embed_dim))
-        nn.init.trunc_normal_(self.class_embeddings, std=0.02)
+        bound = 100 * embed_std
+        nn.init.trunc_normal_(self.class_embeddings, std=embed_std, a=-bound, b=bound)
         self.hbis = nn.ModuleList(
             HBIS(embed_dim, ratio, min_pixels, mix, temperature, f2ce, ce2f)
             for ratio in ratios[:num_hbis]

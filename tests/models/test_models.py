@@ -147,3 +147,11 @@ def test_input_scale_resizes_before_and_after():
     torch.testing.assert_close(out.logits, expected)
     assert out.heatmaps[0].shape == (1, 3, 12, 16)
     assert net.train()(x[..., :33, :37]).aux_logits.shape == (1, 3, 33, 37)
+
+
+@pytest.mark.parametrize("std", [0.02, 1.0])
+def test_class_embeddings_begin_with_the_deviation_that_is_asked_for(std):
+    torch.manual_seed(0)
+    net = BiCoR("test_convnext", num_classes=100, embed_dim=256, embed_std=std)
+    assert net.class_embeddings.std().item() == pytest.approx(std, rel=0.02)
+    assert net.class_embeddings.mean().item() == pytest.approx(0, abs=0.02 * std)
