@@ -47,7 +47,7 @@ from network.preparation.demo_scenes import (
     draw_scene,
 )
 
-MIN_SIDE, MAX_SIDE = 64, 8192
+MIN_SIDE, MAX_SIDE, MAX_PIXELS = 64, 16384, 2**27
 MAX_IMAGES = 999
 BORDER_RADIUS = 3
 FIELD_DISTANCE = 14
@@ -218,9 +218,13 @@ def main(argv: list[str] | None = None) -> None:
     args = _parse(argv)
     if args.seed < 0:
         raise ConfigError(f"--seed {args.seed}: it must not be negative")
+    height, width = args.size
     if not all(MIN_SIDE <= side <= MAX_SIDE for side in args.size):
+        raise ConfigError(f"--size {height} {width}: both must be from {MIN_SIDE} to {MAX_SIDE}")
+    if height * width > MAX_PIXELS:
         raise ConfigError(
-            f"--size {args.size[0]} {args.size[1]}: both must be from {MIN_SIDE} to {MAX_SIDE}"
+            f"--size {height} {width}: {height * width / 1e6:.0f} megapixels, and a scene is drawn "
+            f"in memory; at most {MAX_PIXELS / 1e6:.0f}"
         )
     if args.layout in TILED:
         spec, write, table = TILED[args.layout]

@@ -61,11 +61,12 @@ def add_infrared(image: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray
 def in_sixteen_bits(bands: np.ndarray, seed: int) -> np.ndarray:
     """Values 0..255 as a sensor of 12 bits and more has them, with noise: uint16 [B, H, W]."""
     rng = np.random.default_rng([seed, 16])
-    gain, offset = (
-        np.array(each, np.float32)[: len(bands), None, None] for each in zip(*_SENSOR, strict=True)
-    )
-    noise = rng.normal(0, 25, bands.shape).astype(np.float32)
-    return np.rint(bands * gain + offset + noise).clip(1, 65535).astype(np.uint16)
+    values = np.empty(bands.shape, np.uint16)
+    for band, (gain, offset), out in zip(bands, _SENSOR, values, strict=False):
+        noise = rng.normal(0, 25, band.shape).astype(np.float32)
+        light = band * np.float32(gain) + np.float32(offset)
+        out[...] = np.rint(light + noise).clip(1, 65535)
+    return values
 
 
 def write_orthophoto(
