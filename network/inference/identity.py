@@ -121,6 +121,12 @@ class Identity:
             )
         return cls(**{name: content[name] for name in kinds})
 
+    def described(self) -> str:
+        """The network as the call that builds it."""
+        given = {name: repr(value) for name, value in self.settings.items()} | self.objects
+        arguments = ", ".join(f"{name}={value}" for name, value in given.items())
+        return f"{self.network.rpartition('.')[2]}({arguments})"
+
     def record(self) -> dict[str, Any]:
         """The record for a checkpoint, of plain values."""
         return asdict(self)
