@@ -17,20 +17,13 @@ from network.errors import CheckpointError, OutputError, UserError, first_line
 from network.experiment import Experiment
 from network.files.writing import replacing
 from network.inference.agreement import as_trained
-from network.inference.identity import IDENTITY
+from network.inference.checkpoint_keys import EMA_DECAY, SAID, SETTINGS
+from network.inference.checkpoint_keys import IMAGE_TYPE as IMAGE_TYPE
 
 WEIGHTS_ROOT = Path("model_weights")
 BEST = "best.ckpt"
 LAST = "last.ckpt"
 RESUMABLE = ("epoch", "global_step", "optimizer_states", "lr_schedulers", "loops")
-EMA_DECAY = "ema_decay"
-"""Key of a checkpoint whose network is the average of the trained weights."""
-SETTINGS = "settings"
-"""Key of a checkpoint for all settings of its training, as text."""
-IMAGE_TYPE = "image_type"
-"""Key of a checkpoint for the type of the values that it was trained on."""
-SAID = ("epoch", "protocol", "converted", EMA_DECAY, IDENTITY, SETTINGS, IMAGE_TYPE)
-"""What a checkpoint says beside its tensors, as plain values."""
 _PREFIX = "net."
 
 

@@ -20,13 +20,12 @@ from network.errors import CheckpointError, ConfigError
 from network.files.hashing import file_hash
 from network.files.notes import say_once
 from network.inference.checkpoint_files import (
-    IMAGE_TYPE,
-    SETTINGS,
     check_settings,
     load_checkpoint,
     load_weights,
     said,
 )
+from network.inference.checkpoint_keys import IMAGE_TYPE, SETTINGS
 from network.inference.identity import Identity
 from network.inference.inspection import Inspection, inspect
 from network.inference.predictor import Predictor
