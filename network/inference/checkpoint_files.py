@@ -15,10 +15,12 @@ from torch import Tensor, nn
 from network.datasets.catalog import DatasetSpec
 from network.errors import CheckpointError, OutputError, UserError, first_line
 from network.experiment import Experiment
+from network.files.model_folder import WEIGHTS
 from network.files.writing import replacing
 from network.inference.agreement import as_trained
-from network.inference.checkpoint_keys import EMA_DECAY, SAID, SETTINGS
+from network.inference.checkpoint_keys import EMA_DECAY, SAID, SCORES, SETTINGS, scores_of
 from network.inference.checkpoint_keys import IMAGE_TYPE as IMAGE_TYPE
+from network.models.model_folder import read_folder
 
 WEIGHTS_ROOT = Path("model_weights")
 BEST = "best.ckpt"
@@ -85,19 +87,33 @@ def load_checkpoint(path: str | Path, to_resume: bool = False) -> dict:
     """Read a checkpoint; only tensors and plain values are accepted, code in it is never run.
 
     Args:
-        path: of the checkpoint.
+        path: of the checkpoint, or of a model folder or its weights.
         to_resume: it must hold the state of a training as well.
 
     Raises:
         CheckpointError: missing, damaged, or more than tensors and plain values.
     """
-    checkpoint = read_tensors(path)
+    path = weights_file(path)
+    checkpoint = _of_folder(path) if path.name == WEIGHTS else read_tensors(path)
     if not isinstance(checkpoint.get("state_dict"), dict):
         raise CheckpointError(f"{path} is not a checkpoint of train.py: it has no 'state_dict'")
     missing = [key for key in RESUMABLE if key not in checkpoint] if to_resume else []
     if missing:
         raise CheckpointError(f"{path} cannot be resumed: it lacks {', '.join(missing)}")
     return checkpoint
+
+
+def weights_file(path: str | Path) -> Path:
+    """The file with the weights of a network: of a model folder, or the checkpoint itself."""
+    path = Path(path)
+    return path / WEIGHTS if path.is_dir() else path
+
+
+def _of_folder(path: Path) -> dict[str, Any]:
+    """A model folder as the checkpoint that it was made of."""
+    facts, weights = read_folder(path.parent)
+    facts = {name: value for name, value in facts.items() if name in SAID}
+    return facts | {"state_dict": as_stored(weights)}
 
 
 def read_tensors(path: str | Path) -> dict:
@@ -221,7 +237,9 @@ def said(
         )
     for note in notes:
         print(f"note: {note}")
-    return {name: checkpoint[name] for name in SAID if name in checkpoint} | {"notes": notes}
+    scores = {SCORES: found} if (found := scores_of(checkpoint)) else {}
+    found = {name: checkpoint[name] for name in SAID if name in checkpoint}
+    return found | scores | {"notes": notes}
 
 
 def check_settings(checkpoint: Mapping[str, Any], path: str | Path) -> None:

@@ -24,6 +24,7 @@ from network.inference.checkpoint_files import (
     load_checkpoint,
     load_weights,
     said,
+    weights_file,
 )
 from network.inference.checkpoint_keys import IMAGE_TYPE, SETTINGS
 from network.inference.identity import Identity
@@ -73,7 +74,7 @@ class Segmenter:
         No code of the file is executed: see ``network.models.recorded``.
 
         Args:
-            path: of the checkpoint.
+            path: of the checkpoint, or of a model folder.
             accelerator, devices, precision: as of an experiment; without a precision, that of the
                 training's config.
 
@@ -99,7 +100,7 @@ class Segmenter:
         stored = said(checkpoint, path)
         load_weights(net, checkpoint, path, "its own record")
         spec = identity.spec()
-        return cls(net.eval(), spec, identity, Path(path), stored, device, precision)
+        return cls(net.eval(), spec, identity, weights_file(path), stored, device, precision)
 
     @property
     def stride(self) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from network.errors import CheckpointError
+from network.files.model_folder import WEIGHTS, outline_of_weights, read_config
 from network.files.tensor_archive import TensorOutline, outline
 from network.inference.checkpoint_keys import (
     CONVERTED,
@@ -29,8 +30,10 @@ TRAINED = "a checkpoint of train.py"
 FROM_PUBLISHED = "a converted checkpoint of the published BiCoR-Seg code"
 PUBLISHED = "a checkpoint of the published BiCoR-Seg code"
 EARLIER = "a checkpoint of an earlier version of train.py"
-WEIGHTS = "weights of an unknown network"
+UNKNOWN = "weights of an unknown network"
+FOLDER = "a model folder"
 _NET = "net."
+_FOLDER = "of a folder"
 _PUBLISHED_CLASSES = "decoder.class_dict.class_embed.weight"
 _PUBLISHED_LAYER = re.compile(r"decoder\.bicor_stack\.layers\.(\d+)\.")
 _OF_EARLIER = ("progress", PROTOCOL)
@@ -51,7 +54,7 @@ def summarise(path: str | Path) -> dict[str, Any]:
     """The facts of a checkpoint, as plain values; None stands for what it does not say.
 
     Args:
-        path: of the checkpoint.
+        path: of the checkpoint, or of a model folder.
 
     Returns:
         ``kind``; ``network`` (name, settings, ...), ``dataset`` (classes, bands, ...), ``training``
@@ -61,7 +64,8 @@ def summarise(path: str | Path) -> dict[str, Any]:
     Raises:
         CheckpointError: missing, damaged, of another kind, or holding code, which is not executed.
     """
-    content = outline(path)
+    path = Path(path)
+    content = _of_folder(path) if path.is_dir() else outline(path)
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path} is no checkpoint: it holds a {type(content).__name__}")
     tensors = content.get("state_dict", content)
@@ -84,7 +88,7 @@ def summarise(path: str | Path) -> dict[str, Any]:
         "converted": said.get(CONVERTED),
         "ema_decay": said.get(EMA_DECAY),
         "size": {
-            "file_bytes": Path(path).stat().st_size,
+            "file_bytes": _size(path),
             "weights_bytes": _bytes(own or weights),
             "parameters": sum(
                 _count(value) for value in (own or weights).values() if "float" in value.dtype
@@ -93,12 +97,27 @@ def summarise(path: str | Path) -> dict[str, Any]:
     }
 
 
+def _of_folder(folder: Path) -> dict[str, Any]:
+    """A model folder as the checkpoint that it was made of."""
+    weights = outline_of_weights(folder / WEIGHTS) if (folder / WEIGHTS).is_file() else {}
+    named = {_NET + name: value for name, value in weights.items()}
+    return read_config(folder) | {"state_dict": named, _FOLDER: True}
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of those of a folder."""
+    files = path.iterdir() if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
 def _kind(content: Mapping[str, Any], identity: Mapping | None, published: Mapping | None) -> str:
     if published:
         return PUBLISHED
     if identity is None:
-        return EARLIER if any(key in content for key in _OF_EARLIER) else WEIGHTS
-    return FROM_PUBLISHED if content.get(CONVERTED) else TRAINED
+        return EARLIER if any(key in content for key in _OF_EARLIER) else UNKNOWN
+    if content.get(CONVERTED):
+        return FROM_PUBLISHED
+    return FOLDER if _FOLDER in content else TRAINED
 
 
 def _identity(content: Mapping[str, Any], path: str | Path) -> dict[str, Any] | None:

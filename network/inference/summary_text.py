@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from network.inference.summary import PUBLISHED, WEIGHTS
+from network.inference.summary import PUBLISHED, UNKNOWN
 
-UNKNOWN = "not recorded"
+NOT_RECORDED = "not recorded"
 _COLUMN = 15
 _LISTED = 6
 
@@ -29,11 +29,11 @@ def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "network", _settings(published)
         yield "", "convert it: python tools/convert_checkpoint.py SOURCE DEST -c CONFIG"
     else:
-        yield "network", f"{UNKNOWN}: name its config by -c CONFIG where it is used"
+        yield "network", f"{NOT_RECORDED}: name its config by -c CONFIG where it is used"
     if converted := summary["converted"]:
         source = converted if isinstance(converted, Mapping) else {}
-        yield "converted from", str(source.get("from", UNKNOWN))
-    if summary["kind"] not in (PUBLISHED, WEIGHTS):
+        yield "converted from", str(source.get("from", NOT_RECORDED))
+    if summary["kind"] not in (PUBLISHED, UNKNOWN):
         yield from _training_rows(summary["training"])
     if summary["ema_decay"] is not None:
         yield "weights", f"averaged in training, ema_decay={summary['ema_decay']}"
@@ -65,7 +65,7 @@ def _dataset_rows(dataset: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "bands", _bands(dataset)
     yield "values", _values(dataset)
     yield "normalised by", f"mean {_numbers(dataset['mean'])}, std {_numbers(dataset['std'])}"
-    yield "-t d4", _passes(dataset["d4"]) if dataset["d4"] else UNKNOWN
+    yield "-t d4", _passes(dataset["d4"]) if dataset["d4"] else NOT_RECORDED
 
 
 def _training_rows(training: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -75,13 +75,13 @@ def _training_rows(training: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "validated on", _images(protocol.get("val"))
         yield "split by", json.dumps(protocol.get("rule"))
     else:
-        yield "protocol", UNKNOWN
+        yield "protocol", NOT_RECORDED
     step = f", step {training['step']}" if training["step"] is not None else ""
-    yield "epoch", f"{training['epoch']}{step}" if training["epoch"] else UNKNOWN
-    yield "scores", _scores(scores) if scores else UNKNOWN
+    yield "epoch", f"{training['epoch']}{step}" if training["epoch"] else NOT_RECORDED
+    yield "scores", _scores(scores) if scores else NOT_RECORDED
     known = [f"{name} {version}" for name, version in (versions or {}).items() if version]
-    others = "" if versions and "torch" in versions else f"; others {UNKNOWN}"
-    yield "versions", ", ".join(known) + others if known else UNKNOWN
+    others = "" if versions and "torch" in versions else f"; others {NOT_RECORDED}"
+    yield "versions", ", ".join(known) + others if known else NOT_RECORDED
     yield "resumable", "yes" if training["resumable"] else "no, it holds weights and facts only"
 
 
@@ -96,7 +96,7 @@ def _bands(dataset: Mapping[str, Any]) -> str:
 
 def _values(dataset: Mapping[str, Any]) -> str:
     scale = dataset["scale"] or []
-    kind = dataset["image_type"] or f"type {UNKNOWN}"
+    kind = dataset["image_type"] or f"type {NOT_RECORDED}"
     ends = scale if len(scale) == 2 else (0, 255)
     return f"{kind}; {ends[0]:g} stands for 0 and {ends[1]:g} for 1"
 
@@ -128,7 +128,7 @@ def _passes(d4: Mapping[str, Any]) -> str:
 
 def _images(names: Any) -> str:
     if not isinstance(names, Sequence) or isinstance(names, str):
-        return UNKNOWN
+        return NOT_RECORDED
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return f"{len(names)}: {', '.join(map(str, names[:_LISTED]))}{more}"
 
@@ -138,7 +138,7 @@ def _settings(settings: Mapping[str, Any]) -> str:
 
 
 def _numbers(values: Any) -> str:
-    return " ".join(f"{value:.4g}" for value in values or ()) or UNKNOWN
+    return " ".join(f"{value:.4g}" for value in values or ()) or NOT_RECORDED
 
 
 def _megabytes(count: int) -> str:
