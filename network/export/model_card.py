@@ -9,7 +9,14 @@ from typing import Any
 import yaml
 
 from network.export.citations import citation_of
-from network.inference.checkpoint_keys import IDENTITY, IMAGE_TYPE, PROTOCOL, SCORES, VERSIONS
+from network.inference.checkpoint_keys import (
+    IDENTITY,
+    IMAGE_TYPE,
+    PROTOCOL,
+    SCORES,
+    VERSIONS,
+    averaged_from,
+)
 
 _METRICS = {"mIoU": "mean_iou", "mF1": "f1", "OA": "accuracy"}
 _NAMES = {"mIoU": "mIoU", "mF1": "mean F1", "OA": "overall accuracy"}
@@ -84,6 +91,8 @@ def _about(facts: Mapping[str, Any]) -> str:
     text += f", for semantic segmentation of images like those of {identity['dataset']}"
     text += f" into {len(identity['classes'])} classes."
     lines = [text, "", f"Settings: {', '.join(f'`{n}={v!r}`' for n, v in settings.items())}."]
+    if sources := averaged_from(facts):
+        lines.append(f"The mean of the weights of {len(sources)} checkpoints.")
     if isinstance(facts.get("epoch"), int):
         lines.append(f"Trained for {facts['epoch'] + 1} epochs.")
     if facts.get(VERSIONS):

@@ -18,7 +18,14 @@ from network.experiment import Experiment
 from network.files.model_folder import WEIGHTS
 from network.files.writing import replacing
 from network.inference.agreement import as_trained
-from network.inference.checkpoint_keys import EMA_DECAY, SAID, SCORES, SETTINGS, scores_of
+from network.inference.checkpoint_keys import (
+    EMA_DECAY,
+    SAID,
+    SCORES,
+    SETTINGS,
+    averaged_from,
+    scores_of,
+)
 from network.inference.checkpoint_keys import IMAGE_TYPE as IMAGE_TYPE
 from network.models.model_folder import read_folder
 
@@ -235,6 +242,8 @@ def said(
             f"{path} holds weights averaged in training (ema_decay={checkpoint[EMA_DECAY]:g}), "
             "which are used"
         )
+    if sources := averaged_from(checkpoint):
+        notes.append(f"{path} holds the mean of the weights of {', '.join(sources)}")
     for note in notes:
         print(f"note: {note}")
     scores = {SCORES: found} if (found := scores_of(checkpoint)) else {}

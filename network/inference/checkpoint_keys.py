@@ -21,7 +21,12 @@ VERSIONS = "versions"
 """For the versions of the packages that its training used."""
 SCORES = "scores"
 """For the scores of the validation, in a checkpoint without the state of a training."""
-SAID = ("epoch", PROTOCOL, CONVERTED, EMA_DECAY, IDENTITY, SETTINGS, IMAGE_TYPE, VERSIONS, SCORES)
+AVERAGED = "averaged"
+"""For the checkpoints whose weights' mean it holds."""
+SAID = (
+    *("epoch", PROTOCOL, CONVERTED, AVERAGED, EMA_DECAY, IDENTITY, SETTINGS, IMAGE_TYPE, VERSIONS),
+    SCORES,
+)
 """What a checkpoint says beside its tensors, as plain values."""
 _MEANS = ("val_mIoU", "val_F1", "val_OA")
 
@@ -50,3 +55,11 @@ def scores_of(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
             found["epoch"] = latest["epoch"] + 1
         found |= {name: latest[name] for name in names if name in latest}
     return found
+
+
+def averaged_from(facts: Mapping[str, Any]) -> list[str]:
+    """Paths of the checkpoints whose weights' mean a checkpoint holds; none where it holds none."""
+    averaged = facts.get(AVERAGED)
+    sources = averaged.get("from") if isinstance(averaged, Mapping) else None
+    sources = sources if isinstance(sources, list) else []
+    return [str(each.get("path")) for each in sources if isinstance(each, Mapping)]

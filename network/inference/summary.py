@@ -23,6 +23,7 @@ from network.inference.checkpoint_keys import (
     SAID,
     SETTINGS,
     VERSIONS,
+    averaged_from,
     scores_of,
 )
 
@@ -87,6 +88,7 @@ def summarise(path: str | Path) -> dict[str, Any]:
         "training": _training(said) | {"resumable": "optimizer_states" in content},
         "converted": said.get(CONVERTED),
         "ema_decay": said.get(EMA_DECAY),
+        "averaged_from": averaged_from(said) or None,
         "size": {
             "file_bytes": _size(path),
             "weights_bytes": _bytes(own or weights),

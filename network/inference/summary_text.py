@@ -37,6 +37,8 @@ def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _training_rows(summary["training"])
     if summary["ema_decay"] is not None:
         yield "weights", f"averaged in training, ema_decay={summary['ema_decay']}"
+    if summary["averaged_from"]:
+        yield "mean of", ", ".join(summary["averaged_from"])
     size = summary["size"]
     yield (
         "size",

@@ -203,7 +203,7 @@ def test_a_damaged_record(content, tmp_path, name, value):
 def test_odd_facts_beside_the_record_are_no_fault_of_the_tool(content, tmp_path, value):
     made = {key: content[key] for key in ("state_dict", "identity")}
     names = ("epoch", "protocol", "versions", "settings", "callbacks", "scores", "converted",
-             "ema_decay", "image_type", "global_step")  # fmt: skip
+             "ema_decay", "image_type", "global_step", "averaged")  # fmt: skip
     torch.save(made | dict.fromkeys(names, value), tmp_path / "a.ckpt")
     assert "weights alone" in succeed_here(tmp_path, "tools/info.py", "a.ckpt").out
     json.loads(succeed_here(tmp_path, "tools/info.py", "a.ckpt", "--json").out)
