@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
@@ -15,22 +15,24 @@ from torch import Tensor, nn
 from network.datasets.catalog import DatasetSpec
 from network.errors import CheckpointError, OutputError, UserError, first_line
 from network.experiment import Experiment
+from network.files.model_folder import WEIGHTS
 from network.files.writing import replacing
 from network.inference.agreement import as_trained
-from network.inference.identity import IDENTITY
+from network.inference.checkpoint_keys import (
+    EMA_DECAY,
+    SAID,
+    SCORES,
+    SETTINGS,
+    averaged_from,
+    scores_of,
+)
+from network.inference.checkpoint_keys import IMAGE_TYPE as IMAGE_TYPE
+from network.models.model_folder import read_folder
 
 WEIGHTS_ROOT = Path("model_weights")
 BEST = "best.ckpt"
 LAST = "last.ckpt"
 RESUMABLE = ("epoch", "global_step", "optimizer_states", "lr_schedulers", "loops")
-EMA_DECAY = "ema_decay"
-"""Key of a checkpoint whose network is the average of the trained weights."""
-SETTINGS = "settings"
-"""Key of a checkpoint for all settings of its training, as text."""
-IMAGE_TYPE = "image_type"
-"""Key of a checkpoint for the type of the values that it was trained on."""
-SAID = ("epoch", "protocol", "converted", EMA_DECAY, IDENTITY, SETTINGS, IMAGE_TYPE)
-"""What a checkpoint says beside its tensors, as plain values."""
 _PREFIX = "net."
 
 
@@ -92,19 +94,33 @@ def load_checkpoint(path: str | Path, to_resume: bool = False) -> dict:
     """Read a checkpoint; only tensors and plain values are accepted, code in it is never run.
 
     Args:
-        path: of the checkpoint.
+        path: of the checkpoint, or of a model folder or its weights.
         to_resume: it must hold the state of a training as well.
 
     Raises:
         CheckpointError: missing, damaged, or more than tensors and plain values.
     """
-    checkpoint = read_tensors(path)
+    path = weights_file(path)
+    checkpoint = _of_folder(path) if path.name == WEIGHTS else read_tensors(path)
     if not isinstance(checkpoint.get("state_dict"), dict):
         raise CheckpointError(f"{path} is not a checkpoint of train.py: it has no 'state_dict'")
     missing = [key for key in RESUMABLE if key not in checkpoint] if to_resume else []
     if missing:
         raise CheckpointError(f"{path} cannot be resumed: it lacks {', '.join(missing)}")
     return checkpoint
+
+
+def weights_file(path: str | Path) -> Path:
+    """The file with the weights of a network: of a model folder, or the checkpoint itself."""
+    path = Path(path)
+    return path / WEIGHTS if path.is_dir() else path
+
+
+def _of_folder(path: Path) -> dict[str, Any]:
+    """A model folder as the checkpoint that it was made of."""
+    facts, weights = read_folder(path.parent)
+    facts = {name: value for name, value in facts.items() if name in SAID}
+    return facts | {"state_dict": as_stored(weights)}
 
 
 def read_tensors(path: str | Path) -> dict:
@@ -138,8 +154,16 @@ def as_stored(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return {_PREFIX + name: value for name, value in weights.items()}
 
 
-def load_weights(net: nn.Module, checkpoint: dict, path: str | Path) -> None:
+def load_weights(
+    net: nn.Module, checkpoint: dict, path: str | Path, says: str = "the config"
+) -> None:
     """Copy the weights of a checkpoint into a network.
+
+    Args:
+        net: the network.
+        checkpoint: its contents.
+        path: of it, for messages.
+        says: by what the network was built, for messages.
 
     Raises:
         CheckpointError: they do not fit; classes first, then what differs.
@@ -147,21 +171,20 @@ def load_weights(net: nn.Module, checkpoint: dict, path: str | Path) -> None:
     weights = {
         name.removeprefix(_PREFIX): value
         for name, value in checkpoint["state_dict"].items()
-        if name.startswith(_PREFIX)
+        if name.startswith(_PREFIX) and isinstance(value, Tensor)
     }
     own = net.state_dict()
     classes = "class_embeddings"
     if classes in weights and classes in own and len(weights[classes]) != len(own[classes]):
         raise CheckpointError(
-            f"{path} was trained with {len(weights[classes])} classes, but the config's dataset "
+            f"{path} was trained with {len(weights[classes])} classes, but {says}'s dataset "
             f"has {len(own[classes])}; use the config it was trained with"
         )
     differences = [
         *(f"missing {name}" for name in own if name not in weights),
         *(f"unknown {name}" for name in weights if name not in own),
         *(
-            f"{name} is {tuple(weights[name].shape)}, the config's network has "
-            f"{tuple(own[name].shape)}"
+            f"{name} is {tuple(weights[name].shape)}, {says}'s network has {tuple(own[name].shape)}"
             for name in own
             if name in weights and weights[name].shape != own[name].shape
         ),
@@ -169,7 +192,7 @@ def load_weights(net: nn.Module, checkpoint: dict, path: str | Path) -> None:
     if differences:
         more = f"; and {len(differences) - 5} more" if len(differences) > 5 else ""
         raise CheckpointError(
-            f"{path} holds another network than the config builds (its settings and overrides "
+            f"{path} holds another network than {says} builds (its settings and overrides "
             f"must be those of the training): {'; '.join(differences[:5])}{more}"
         )
     net.load_state_dict(weights)
@@ -195,22 +218,45 @@ def load_network(
         CheckpointError: no such checkpoint, or one that contradicts the config.
     """
     checkpoint = load_checkpoint(path)
-    _check_settings(checkpoint, path)
+    check_settings(checkpoint, path)
     experiment, notes = as_trained(experiment, spec, checkpoint, path)
+    stored = said(checkpoint, path, notes)
+    net = experiment.build_net(spec, pretrained=False)
+    load_weights(net, checkpoint, path)
+    return net.eval(), stored, experiment
+
+
+def said(
+    checkpoint: Mapping[str, Any], path: str | Path, notes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What a checkpoint says beside its tensors, with ``notes`` for its user, which are printed.
+
+    Args:
+        checkpoint: its contents.
+        path: of it, for messages.
+        notes: what else its user must know.
+    """
+    notes = list(notes)
     if EMA_DECAY in checkpoint:
         notes.append(
             f"{path} holds weights averaged in training (ema_decay={checkpoint[EMA_DECAY]:g}), "
             "which are used"
         )
+    if sources := averaged_from(checkpoint):
+        notes.append(f"{path} holds the mean of the weights of {', '.join(sources)}")
     for note in notes:
         print(f"note: {note}")
-    net = experiment.build_net(spec, pretrained=False)
-    load_weights(net, checkpoint, path)
-    said = {name: checkpoint[name] for name in SAID if name in checkpoint}
-    return net.eval(), said | {"notes": notes}, experiment
+    scores = {SCORES: found} if (found := scores_of(checkpoint)) else {}
+    found = {name: checkpoint[name] for name in SAID if name in checkpoint}
+    return found | scores | {"notes": notes}
 
 
-def _check_settings(checkpoint: Mapping[str, Any], path: str | Path) -> None:
+def check_settings(checkpoint: Mapping[str, Any], path: str | Path) -> None:
+    """Look at a checkpoint's record of its training's settings, where it has one.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
     if SETTINGS not in checkpoint:
         return
     settings = checkpoint[SETTINGS]
