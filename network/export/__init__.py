@@ -1,0 +1,1 @@
+"""Handing a trained network on: files that others can use."""
