@@ -1,14 +1,13 @@
-"""Predict images of any size: python predict.py -c CONFIG INPUT [INPUT ...] -o OUT."""
+"""Predict images of any size: python predict.py --ckpt CHECKPOINT INPUT [INPUT ...] -o OUT."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from network.cli import ScriptParser, reports_faults
-from network.cli.configs import INFERENCE, load_experiment
+from network.cli.configs import open_network
 from network.datasets.catalog import TTA_NAMES
 from network.errors import ConfigError
-from network.inference.trained_network import Trained
 from network.scenes.blending import DEFAULT_OVERLAP, DEFAULT_WINDOW
 from network.scenes.options import SceneOptions
 from network.scenes.predict_files import predict_files
@@ -21,9 +20,9 @@ def main() -> None:
     parser.add_argument(
         "inputs", nargs="*", metavar="INPUT", unique=True, help="image, GeoTIFF or folder"
     )
-    parser.add_config()
+    parser.add_config(needed=False)
     parser.add_argument("-o", "--output", required=True, type=Path, help="folder for the maps")
-    parser.add_argument("--ckpt", help="checkpoint; without it, the run's best")
+    parser.add_argument("--ckpt", help="checkpoint (default: with -c, the run's best)")
     parser.add_argument(
         "--window", type=int, default=DEFAULT_WINDOW, help=f"pixels (default: {DEFAULT_WINDOW})"
     )
@@ -68,8 +67,7 @@ def main() -> None:
         args.polygons,
         args.min_area,
     )
-    trained = Trained.open(load_experiment(args, INFERENCE), args.ckpt)
-    predict_files(trained, args.inputs, args.output, options)
+    predict_files(open_network(args), args.inputs, args.output, options)
 
 
 if __name__ == "__main__":

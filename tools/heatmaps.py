@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from network.cli import reports_faults
-from network.cli.inspecting import inspection_parser, open_images
+from network.cli.inspecting import inspection_parser, open_image_files, open_images
 from network.datasets.catalog import DatasetSpec
 from network.errors import ConfigError
 from network.figures.heatmaps import heatmap_figure
@@ -36,9 +36,13 @@ WRITES = """written to the output folder, NAME being the image's:
 @reports_faults
 def main() -> None:
     """Read the command line, run the network, draw."""
-    parser = inspection_parser(__doc__, WRITES)
+    parser = inspection_parser(__doc__, WRITES, config=False)
     parser.add_argument(
-        "--images", nargs="+", metavar="NAME", unique=True, help=f"default: {IMAGES}, spread"
+        "--images",
+        nargs="+",
+        metavar="NAME",
+        unique=True,
+        help=f"with -c of the split (default: {IMAGES}, spread); without it, files and folders",
     )
     parser.add_argument("--classes", nargs="+", metavar="NAME", unique=True, help="default: all")
     parser.add_argument(
@@ -51,13 +55,16 @@ def main() -> None:
         raise ConfigError(f"--opacity {args.opacity}: from 0 to 1")
     if args.colormap not in matplotlib.colormaps:
         raise ConfigError(f"--colormap {args.colormap}: matplotlib has none of that name")
-    trained, dataset = open_images(args, args.images, IMAGES)
-    spec = trained.spec
+    if args.config:
+        network, dataset = open_images(args, args.images, IMAGES)
+    else:
+        network, dataset = open_image_files(args, args.images)
+    spec = network.spec
     classes = _classes(args.classes, spec)
     output = Path(args.output)
     inputs = [path for sample in dataset.samples for path in sample.files]
     with staged_outputs(output, inputs) as aside:
-        for found in tqdm(trained.inspect(dataset, "heatmaps"), total=len(dataset), unit="image"):
+        for found in tqdm(network.inspect(dataset, "heatmaps"), total=len(dataset), unit="image"):
             layers = _layers(args.layers, len(found.heatmaps))
             figure = heatmap_figure(found, spec, classes, layers, args.opacity, args.colormap)
             save_figure(figure, aside / found.name)

@@ -61,15 +61,17 @@ class ScriptParser(argparse.ArgumentParser):
         config: str = "config file of the training",
         overrides: str = "settings to change",
         several: bool = False,
+        needed: bool = True,
     ) -> None:
         """Arguments for ``network.cli.configs.load_experiment``; after other positional ones.
 
         Args:
             config, overrides: their help.
             several: one config or more, for ``load_experiments``.
+            needed: False for ``open_network``, which can do without one.
         """
         many = {"nargs": "+", "metavar": "CONFIG", "unique": True} if several else {}
-        self.add_argument("-c", "--config", required=True, help=config, **many)
+        self.add_argument("-c", "--config", required=needed, help=config, **many)
         self.add_argument("overrides", nargs="*", metavar="name=value", help=overrides)
 
     def parse_args(

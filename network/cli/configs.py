@@ -1,14 +1,21 @@
-"""From the command line to an experiment."""
+"""From the command line to an experiment, or to a trained network."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+import typing
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from network.errors import ConfigError
 from network.experiment import Experiment
-from network.experiment.loading import override_path
+from network.experiment.loading import overridden, override_path
+from network.experiment.ranges import ACCELERATORS, check_choice
+from network.experiment.values import check_value
+from network.inference.segmenter import Segmenter
+from network.inference.trained_network import Trained
 
 INFERENCE = ("dataset", "net", "name", "accelerator", "devices", "precision")
 """The settings that the use of a trained network reads."""
@@ -39,6 +46,53 @@ def load_experiments(
     experiments = [Experiment.load(config, args.overrides) for config in args.config]
     _say_what_is_idle(args.overrides, reads)
     return experiments
+
+
+def open_network(args: argparse.Namespace) -> Segmenter:
+    """The trained network that a command line names: by its config, or by a checkpoint alone.
+
+    Args:
+        args: of a ``ScriptParser`` with ``add_config(needed=False)`` and ``--ckpt``.
+
+    Raises:
+        UserError: neither is given, or what is given cannot be used.
+    """
+    if args.config:
+        return Trained.open(load_experiment(args, INFERENCE), args.ckpt)
+    if not args.ckpt:
+        raise ConfigError(
+            "no network: name a checkpoint by --ckpt, or the config of a training by -c"
+        )
+    settings = Settings()
+    hints = typing.get_type_hints(Settings)
+    for text in args.overrides:
+        root = override_path(text)[0]
+        if root not in hints:
+            raise ConfigError(
+                f"override {text!r}: without a config (-c) there are only {', '.join(hints)}"
+            )
+        setattr(settings, *overridden(settings, text, hints))
+    for name, hint in hints.items():
+        check_value(name, getattr(settings, name), hint, "the command line")
+    check_choice("accelerator", settings.accelerator, ACCELERATORS)
+    _say_what_is_idle(args.overrides, hints)
+    return Segmenter.of_checkpoint(
+        args.ckpt, settings.accelerator, settings.devices, settings.precision
+    )
+
+
+@dataclass
+class Settings:
+    """What can be set where a network is used without its config.
+
+    Attributes:
+        accelerator, devices: as of an experiment.
+        precision: as of an experiment; None for that of the training.
+    """
+
+    accelerator: str = "auto"
+    devices: int | str | Sequence[int] = 1
+    precision: str | None = None
 
 
 def _say_what_is_idle(overrides: Sequence[str], reads: Collection[str] | None) -> None:

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Sampler, default_collate
 
 from network.datasets.dataset import SegmentationDataset, Transform
 from network.datasets.layout import DatasetLayout
+from network.datasets.normalisation import Normalisation
 from network.datasets.samplers import EpochSampler, ShareSampler
 from network.errors import ConfigError, DataError
 from network.files.images import image_size
@@ -56,11 +57,7 @@ class SegmentationDataModule(pl.LightningDataModule):
         self.num_workers = num_workers
         self.seed = seed
         self.pin_memory = pin_memory
-        layout.spec.check_normalised()
-        low, high = layout.spec.value_range
-        self.mean = torch.tensor(layout.spec.mean).view(-1, 1, 1) * (high - low) + low
-        self.std = torch.tensor(layout.spec.std).view(-1, 1, 1) * (high - low)
-        self._on_device: dict[torch.device, tuple[Tensor, Tensor]] = {}
+        self.normalise = Normalisation(layout.spec)
 
     def setup(self, stage: str) -> None:
         """List the samples of the splits that training needs (stage ``fit`` or ``validate``)."""
@@ -150,18 +147,6 @@ class SegmentationDataModule(pl.LightningDataModule):
         """
         masks = {key: batch[key].long() for key in ("mask", "eroded") if key in batch}
         return batch | masks | {"image": self.normalise(batch["image"])}
-
-    def normalise(self, image: Tensor) -> Tensor:
-        """Stored values [B, bands, H, W] -> float32 with the dataset's mean 0 and deviation 1."""
-        if image.device not in self._on_device:
-            with torch.inference_mode(False):  # they outlive the caller's mode
-                self._on_device[image.device] = (
-                    self.mean.to(image.device),
-                    self.std.to(image.device),
-                )
-        mean, std = self._on_device[image.device]
-        image = (image.float() - mean) / std
-        return image.contiguous(memory_format=torch.channels_last)
 
     def _check_sendable(self, dataset: SegmentationDataset) -> None:
         """Refuse what only processes that are forked could use.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from network.errors import ConfigError
@@ -86,5 +87,14 @@ def check_ranges(experiment: Experiment) -> None:
             "them out"
         )
     for name, known in (("accelerator", ACCELERATORS), ("logger", LOGGERS)):
-        if getattr(experiment, name) not in known:
-            raise ConfigError(f"{name}={getattr(experiment, name)!r}: one of {', '.join(known)}")
+        check_choice(name, getattr(experiment, name), known)
+
+
+def check_choice(name: str, value: str, known: Sequence[str]) -> None:
+    """Refuse a value that is not one of those that there are.
+
+    Raises:
+        ConfigError: naming the setting.
+    """
+    if value not in known:
+        raise ConfigError(f"{name}={value!r}: one of {', '.join(known)}")

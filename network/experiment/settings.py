@@ -38,12 +38,9 @@ from network.experiment.values import (
 from network.losses.default import default_loss
 from network.models.depthwise import with_exact_depthwise
 from network.models.geometry import min_size_of
+from network.models.recorded import FIRST_WEIGHTS
 
 BUILDERS = {"dataset", "net", "loss", "transform"}
-
-
-FIRST_WEIGHTS = {"pretrained": False, "encoder_weights": None}
-"""Parameters of networks that say where training starts from, and what they are without that."""
 
 
 @dataclass(kw_only=True)

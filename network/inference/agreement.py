@@ -160,6 +160,8 @@ def _notes(before: Identity, now: Identity, path: str | Path) -> list[str]:
     found = _changed_colors(before, now)
     for name in ("dataset", "unscored", "network"):
         found |= _differences({name: getattr(before, name)}, {name: getattr(now, name)})
+    if before.d4:
+        found |= _differences({"d4": before.d4}, {"d4": now.d4})
     return [f"not as {path} was trained: {_said(found)}"] if found else []
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
@@ -138,8 +138,16 @@ def as_stored(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return {_PREFIX + name: value for name, value in weights.items()}
 
 
-def load_weights(net: nn.Module, checkpoint: dict, path: str | Path) -> None:
+def load_weights(
+    net: nn.Module, checkpoint: dict, path: str | Path, says: str = "the config"
+) -> None:
     """Copy the weights of a checkpoint into a network.
+
+    Args:
+        net: the network.
+        checkpoint: its contents.
+        path: of it, for messages.
+        says: by what the network was built, for messages.
 
     Raises:
         CheckpointError: they do not fit; classes first, then what differs.
@@ -147,21 +155,20 @@ def load_weights(net: nn.Module, checkpoint: dict, path: str | Path) -> None:
     weights = {
         name.removeprefix(_PREFIX): value
         for name, value in checkpoint["state_dict"].items()
-        if name.startswith(_PREFIX)
+        if name.startswith(_PREFIX) and isinstance(value, Tensor)
     }
     own = net.state_dict()
     classes = "class_embeddings"
     if classes in weights and classes in own and len(weights[classes]) != len(own[classes]):
         raise CheckpointError(
-            f"{path} was trained with {len(weights[classes])} classes, but the config's dataset "
+            f"{path} was trained with {len(weights[classes])} classes, but {says}'s dataset "
             f"has {len(own[classes])}; use the config it was trained with"
         )
     differences = [
         *(f"missing {name}" for name in own if name not in weights),
         *(f"unknown {name}" for name in weights if name not in own),
         *(
-            f"{name} is {tuple(weights[name].shape)}, the config's network has "
-            f"{tuple(own[name].shape)}"
+            f"{name} is {tuple(weights[name].shape)}, {says}'s network has {tuple(own[name].shape)}"
             for name in own
             if name in weights and weights[name].shape != own[name].shape
         ),
@@ -169,7 +176,7 @@ def load_weights(net: nn.Module, checkpoint: dict, path: str | Path) -> None:
     if differences:
         more = f"; and {len(differences) - 5} more" if len(differences) > 5 else ""
         raise CheckpointError(
-            f"{path} holds another network than the config builds (its settings and overrides "
+            f"{path} holds another network than {says} builds (its settings and overrides "
             f"must be those of the training): {'; '.join(differences[:5])}{more}"
         )
     net.load_state_dict(weights)
@@ -195,8 +202,25 @@ def load_network(
         CheckpointError: no such checkpoint, or one that contradicts the config.
     """
     checkpoint = load_checkpoint(path)
-    _check_settings(checkpoint, path)
+    check_settings(checkpoint, path)
     experiment, notes = as_trained(experiment, spec, checkpoint, path)
+    stored = said(checkpoint, path, notes)
+    net = experiment.build_net(spec, pretrained=False)
+    load_weights(net, checkpoint, path)
+    return net.eval(), stored, experiment
+
+
+def said(
+    checkpoint: Mapping[str, Any], path: str | Path, notes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What a checkpoint says beside its tensors, with ``notes`` for its user, which are printed.
+
+    Args:
+        checkpoint: its contents.
+        path: of it, for messages.
+        notes: what else its user must know.
+    """
+    notes = list(notes)
     if EMA_DECAY in checkpoint:
         notes.append(
             f"{path} holds weights averaged in training (ema_decay={checkpoint[EMA_DECAY]:g}), "
@@ -204,13 +228,15 @@ def load_network(
         )
     for note in notes:
         print(f"note: {note}")
-    net = experiment.build_net(spec, pretrained=False)
-    load_weights(net, checkpoint, path)
-    said = {name: checkpoint[name] for name in SAID if name in checkpoint}
-    return net.eval(), said | {"notes": notes}, experiment
+    return {name: checkpoint[name] for name in SAID if name in checkpoint} | {"notes": notes}
 
 
-def _check_settings(checkpoint: Mapping[str, Any], path: str | Path) -> None:
+def check_settings(checkpoint: Mapping[str, Any], path: str | Path) -> None:
+    """Look at a checkpoint's record of its training's settings, where it has one.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
     if SETTINGS not in checkpoint:
         return
     settings = checkpoint[SETTINGS]

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-from network.datasets.catalog import DatasetSpec
+from network.datasets.catalog import Augmentation, DatasetSpec
 from network.errors import CheckpointError
 from network.experiment import Experiment
 from network.experiment.loading import module_name
-from network.experiment.settings import FIRST_WEIGHTS
 from network.experiment.values import described, without_addresses
+from network.models.recorded import FIRST_WEIGHTS, OF_CONFIG
 
 IDENTITY = "identity"
 """Key of the record in a checkpoint."""
-_CONFIG = "config"
+_LATER = {"band_numbers": [], "scale": [], "alpha": ""}
+_LATER |= {"band_names": [], "display": [], "ignore_colors": [], "d4": {}}
+"""What checkpoints did not say from the beginning: all images were pictures of 8 bits then."""
 _OF_MEMORY = ("checkpointing",)
 """Parameters that say what is kept in memory, and change nothing in what comes out."""
 
@@ -43,6 +46,10 @@ class Identity:
         band_numbers: in the files; none for those of a picture.
         scale: values that stand for 0 and 1; none for 8 bits.
         alpha: what an alpha band is.
+        band_names: what the bands are called.
+        display: positions of bands that are shown as red, green and blue.
+        ignore_colors: RGB colors in masks that count as no class.
+        d4: the passes of ``-t d4``; none where a checkpoint does not say them.
     """
 
     network: str
@@ -60,6 +67,10 @@ class Identity:
     band_numbers: list[int] = field(default_factory=list)
     scale: list[float] = field(default_factory=list)
     alpha: str = ""
+    band_names: list[str] = field(default_factory=list)
+    display: list[int] = field(default_factory=list)
+    ignore_colors: list[list[int]] = field(default_factory=list)
+    d4: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, experiment: Experiment, spec: DatasetSpec) -> Identity:
@@ -71,7 +82,7 @@ class Identity:
         net = experiment.complete_net(spec)
         module = getattr(net.func, "__module__", None) or type(net.func).__module__
         if module == module_name(experiment.config_path):
-            module = _CONFIG
+            module = OF_CONFIG
         given = arguments_of(net)
         left_out = {*FIRST_WEIGHTS, *_OF_MEMORY}
         values = {name: value for name, value in given.items() if name not in left_out}
@@ -92,6 +103,10 @@ class Identity:
             band_numbers=plain(spec.bands),
             scale=plain(spec.scale or ()),
             alpha=spec.alpha,
+            band_names=plain(spec.band_names),
+            display=plain(spec.display),
+            ignore_colors=plain(spec.ignore_colors),
+            d4=plain(asdict(spec.d4)),
         )
 
     @property
@@ -108,18 +123,72 @@ class Identity:
         """
         if IDENTITY not in checkpoint:
             return None
-        content = checkpoint[IDENTITY]
+        return cls.recorded(checkpoint[IDENTITY], path)
+
+    @classmethod
+    def recorded(cls, content: Any, path: str | Path) -> Identity:
+        """The identity of a record.
+
+        Args:
+            content: as ``record`` gives it.
+            path: of the file that it is from.
+
+        Raises:
+            CheckpointError: it is damaged.
+        """
         kinds = {each.name: each.type.partition("[")[0] for each in fields(cls)}
-        if isinstance(content, dict):  # which was written when all images were pictures of 8 bits
-            content = {"band_numbers": [], "scale": [], "alpha": ""} | content
+        if isinstance(content, dict):
+            content = _LATER | content
         whole = isinstance(content, dict) and all(
             type(content.get(name)).__name__ == kind for name, kind in kinds.items()
         )
-        if not whole or len(content["colors"]) != len(content["classes"]):
-            raise CheckpointError(
-                f"{path}: its record of network and dataset ({IDENTITY!r}) is damaged"
-            )
-        return cls(**{name: content[name] for name in kinds})
+        if whole and len(content["colors"]) == len(content["classes"]):
+            found = cls(**{name: content[name] for name in kinds})
+            with suppress(TypeError, ValueError):
+                found.spec()
+                return found
+        raise CheckpointError(
+            f"{path}: its record of network and dataset ({IDENTITY!r}) is damaged"
+        )
+
+    def spec(self) -> DatasetSpec:
+        """The dataset; where ``d4`` is not known, with the usual passes.
+
+        Raises:
+            TypeError, ValueError: it cannot be.
+        """
+        texts = (*self.classes, *self.band_names)
+        numbers = (*self.band_numbers, *self.display)
+        colors = [channel for color in (*self.colors, *self.ignore_colors) for channel in color]
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("names are texts")
+        if not all(type(number) is int for number in (*numbers, *colors)):
+            raise TypeError("bands and colors are whole numbers")
+        if not all(0 <= channel <= 255 for channel in colors):
+            raise ValueError("colors have 8 bits")
+        if not self.classes or {*map(len, (*self.colors, *self.ignore_colors))} - {3}:
+            raise ValueError("each class has a color of three numbers")
+        return DatasetSpec(
+            name=self.dataset,
+            classes=tuple(self.classes),
+            palette=tuple(map(tuple, self.colors)),
+            ignore_colors=tuple(map(tuple, self.ignore_colors)),
+            unscored=tuple(self.unscored),
+            bands=tuple(self.band_numbers),
+            band_names=tuple(self.band_names),
+            display=tuple(self.display),
+            scale=_pair(self.scale),
+            mean=tuple(map(float, self.mean)),
+            std=tuple(map(float, self.std)),
+            alpha=self.alpha,
+            **({"d4": _passes(self.d4)} if self.d4 else {}),
+        )
+
+    def described(self) -> str:
+        """The network as the call that builds it."""
+        given = {name: repr(value) for name, value in self.settings.items()} | self.objects
+        arguments = ", ".join(f"{name}={value}" for name, value in given.items())
+        return f"{self.network.rpartition('.')[2]}({arguments})"
 
     def record(self) -> dict[str, Any]:
         """The record for a checkpoint, of plain values."""
@@ -148,6 +217,23 @@ def plain(value: Any) -> Any:
         if isinstance(value, kind):
             return own(value)
     return value
+
+
+def _passes(record: Mapping[str, Any]) -> Augmentation:
+    scales = tuple(map(float, record["scales"])) if "scales" in record else (1.0,)
+    found = Augmentation(**{**record, "scales": scales})
+    flags = found.hflip, found.vflip, found.rotate90
+    if not scales or min(scales) <= 0 or any(type(flag) is not bool for flag in flags):
+        raise ValueError("no passes of an augmentation")
+    if found.interpolation not in ("bilinear", "bicubic"):
+        raise ValueError("no interpolation of an augmentation")
+    return found
+
+
+def _pair(scale: list[float]) -> tuple[float, float] | None:
+    if len(scale) not in (0, 2):
+        raise ValueError("a scale is two numbers")
+    return (float(scale[0]), float(scale[1])) if scale else None
 
 
 def _is_plain(value: Any) -> bool:

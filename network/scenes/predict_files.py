@@ -14,12 +14,10 @@ from tqdm import tqdm
 
 from network.datasets.layout import listed
 from network.errors import ConfigError, DataError, MissingDataError, OutputError
-from network.files.hashing import file_hash
 from network.files.images import list_images
 from network.files.writing import replacing
 from network.inference.predictor import Predictor
-from network.inference.trained_network import Trained
-from network.models.geometry import stride_of
+from network.inference.segmenter import Segmenter
 from network.scenes.blending import check_windows, tile
 from network.scenes.map_files import MapWriter, map_files
 from network.scenes.options import SceneOptions
@@ -31,7 +29,7 @@ _OF_THE_DEVICE = (torch.OutOfMemoryError, torch.AcceleratorError)
 
 
 def predict_files(
-    trained: Trained, inputs: Sequence[str | Path], output: Path, options: SceneOptions
+    segmenter: Segmenter, inputs: Sequence[str | Path], output: Path, options: SceneOptions
 ) -> None:
     """Predict images and folders of images, one after another.
 
@@ -39,7 +37,7 @@ def predict_files(
     A file that cannot be read is named, the others go on.
 
     Args:
-        trained: the network.
+        segmenter: the network.
         inputs: files and folders.
         output: folder for what is written.
         options: how.
@@ -53,18 +51,19 @@ def predict_files(
     low, high = options.value_range or (0, 1)
     if not low < high:
         raise ConfigError(f"--range {low:g} {high:g}: the lower value first, then the higher one")
-    if options.value_range and trained.spec.scale:
+    if options.value_range and segmenter.spec.scale:
         raise ConfigError(
-            f"--range has no effect: the network was trained on values with "
-            f"scale={list(trained.spec.scale)}, and those of files are taken likewise; leave it out"
+            "--range has no effect: the network was trained on values with "
+            f"scale={list(segmenter.spec.scale)}, and those of files are taken likewise; leave it "
+            "out"
         )
-    check_windows(options.window, options.overlap, stride_of(trained.net))
+    check_windows(options.window, options.overlap, segmenter.stride)
     paths = list_inputs(inputs)
     for folder in map(Path, inputs):
         if folder.is_dir() and folder.resolve() == output.resolve():
             raise ConfigError(f"{output} is read from; write to another folder")
-    predictor = trained.predictor(options.tta)
-    record = PredictionRecord(output / PREDICTIONS, _settings(trained, options))
+    predictor = segmenter.predictor(options.tta)
+    record = PredictionRecord(output / PREDICTIONS, _settings(segmenter, options))
     todo = {path for path in paths if not record.is_finished(path)}
     record.check(
         {path: [*map_files(path, output, options).values()] for path in paths if path in todo},
@@ -79,7 +78,7 @@ def predict_files(
         title = f"{number}/{len(paths)} {path.name}"
         try:
             with bounded_cache():
-                _predict_file(trained, predictor, path, output, options, record, title)
+                _predict_file(segmenter, predictor, path, output, options, record, title)
         except Exception as error:  # whatever decoders raise of a file
             fault = _fault_of_file(path, error)
             if len(paths) == 1:
@@ -118,7 +117,7 @@ def list_inputs(inputs: Sequence[str | Path]) -> list[Path]:
 
 
 def _predict_file(
-    trained: Trained,
+    segmenter: Segmenter,
     predictor: Predictor,
     path: Path,
     output: Path,
@@ -126,17 +125,19 @@ def _predict_file(
     record: PredictionRecord,
     title: str,
 ) -> None:
-    spec = trained.spec
+    spec = segmenter.spec
     with ExitStack() as places:
         raster = places.enter_context(Raster(path, spec, options.bands, options.value_range))
-        trained.note_type(path, raster.file.dtype)
+        segmenter.note_type(path, raster.file.dtype)
         tiling = tile(
-            raster.height, raster.width, options.window, options.overlap, stride_of(trained.net)
+            raster.height, raster.width, options.window, options.overlap, segmenter.stride
         )
         files = map_files(path, output, options)
         aside = {kind: places.enter_context(replacing(file)) for kind, file in files.items()}
         with MapWriter(aside, raster, spec, options.min_area) as writer:
-            scene = places.enter_context(closing(predict_scene(raster, trained, predictor, tiling)))
+            scene = places.enter_context(
+                closing(predict_scene(raster, segmenter, predictor, tiling))
+            )
             for region in tqdm(_named(path, scene), total=tiling.count, desc=title, unit="window"):
                 writer.write(*region)
         record.begin(path, {file: aside[kind] for kind, file in files.items()})
@@ -168,9 +169,5 @@ def _is_full(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def _settings(trained: Trained, options: SceneOptions) -> dict[str, Any]:
-    return options.record() | {
-        "checkpoint": file_hash(trained.checkpoint),
-        "net": trained.experiment.settings()["net"],
-        "precision": trained.precision,
-    }
+def _settings(segmenter: Segmenter, options: SceneOptions) -> dict[str, Any]:
+    return options.record() | segmenter.record()

@@ -14,15 +14,14 @@ import torch
 
 from network.files.band_images import read_validity
 from network.inference.predictor import Predictor
-from network.inference.trained_network import Trained
-from network.models.geometry import stride_of
+from network.inference.segmenter import Segmenter
 from network.scenes.blending import DEFAULT_OVERLAP, DEFAULT_WINDOW, Tiling, blend, tile
 from network.scenes.rasters import NODATA, Part, Raster, bounded_cache
 
 
 def predict_scene(
     raster: Raster,
-    trained: Trained,
+    segmenter: Segmenter,
     predictor: Predictor,
     tiling: Tiling,
     everywhere: bool = False,
@@ -31,7 +30,7 @@ def predict_scene(
 
     Args:
         raster: the scene.
-        trained: the network that ``predictor`` holds.
+        segmenter: the network that ``predictor`` holds.
         predictor: of one augmentation.
         tiling: windows over the scene.
         everywhere: also where the image holds no data.
@@ -47,12 +46,12 @@ def predict_scene(
         if not valid.any():
             return None, valid
         image = torch.from_numpy(np.ascontiguousarray(part.image)).permute(2, 0, 1)[None]
-        return trained.data.normalise(image.to(trained.device, non_blocking=True)), valid
+        return segmenter.normalise(image.to(segmenter.device, non_blocking=True)), valid
 
     with ThreadPoolExecutor(1) as pool:
         ahead = _Ahead(pool, raster, tiling)
-        num_classes = trained.spec.num_classes
-        for region in blend(read, predictor, tiling, num_classes, trained.device):
+        num_classes = segmenter.spec.num_classes
+        for region in blend(read, predictor, tiling, num_classes, segmenter.device):
             height, width = region.probabilities.shape[1:]
             classes = region.probabilities.argmax(dim=0).to(torch.uint8).cpu().numpy()
             valid = region.extra[:height, :width]
@@ -60,21 +59,21 @@ def predict_scene(
             yield region.rows, region.cols, classes, region.probabilities
 
 
-def predict_tile(path: Path, trained: Trained, predictor: Predictor) -> np.ndarray:
+def predict_tile(path: Path, segmenter: Segmenter, predictor: Predictor) -> np.ndarray:
     """Class indices uint8 [H, W] of every pixel of an image file, in windows of default size.
 
     Where the file holds no data (alpha apart, as in training) they are ``NODATA``.
     """
-    with bounded_cache(), Raster(path, trained.spec) as raster:
+    with bounded_cache(), Raster(path, segmenter.spec) as raster:
         tiling = tile(
-            raster.height, raster.width, DEFAULT_WINDOW, DEFAULT_OVERLAP, stride_of(trained.net)
+            raster.height, raster.width, DEFAULT_WINDOW, DEFAULT_OVERLAP, segmenter.stride
         )
         classes = np.empty((raster.height, raster.width), np.uint8)
-        scene = predict_scene(raster, trained, predictor, tiling, everywhere=True)
+        scene = predict_scene(raster, segmenter, predictor, tiling, everywhere=True)
         with closing(scene):  # reads no more before the raster closes
             for rows, cols, part, _ in scene:
                 classes[rows, cols] = part
-    valid = read_validity(path, trained.spec.selection)
+    valid = read_validity(path, segmenter.spec.selection)
     return classes if valid is None else np.where(valid, classes, np.uint8(NODATA))
 
 

@@ -21,6 +21,8 @@ HARMLESS = {
     *("ignore_index a number", "ignore_index empty", "unscored a list", "unscored empty"),
     *("band_numbers missing", "scale missing", "alpha missing"),
     *("band_numbers empty", "scale empty", "alpha empty"),
+    *("band_names missing", "display missing", "ignore_colors missing", "d4 missing"),
+    *("band_names empty", "display empty", "ignore_colors empty", "d4 empty", "display a list"),
 }
 """Another identity, but one that changes no prediction."""
 OF_IMAGES = ("train.py", "test.py", "tools/check_data.py", "tools/heatmaps.py")
