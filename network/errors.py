@@ -46,3 +46,7 @@ class WeightsError(UserError, ValueError):
 
 class DeviceError(UserError, ValueError):
     """A device that this machine does not have."""
+
+
+class ExportError(UserError, RuntimeError):
+    """A network that cannot be handed on in a format."""
