@@ -29,7 +29,9 @@ def main() -> None:
     parser.add_argument("-o", "--output", required=True, type=Path, help="folder for the maps")
     parser.add_argument("--ckpt", help="checkpoint (default: with -c, the run's best)")
     parser.add_argument(
-        "--model", without="--ckpt", help="ONNX file of tools/export.py, for a machine without torch"
+        "--model",
+        without="--ckpt",
+        help="ONNX file of tools/export.py, for a machine without torch",
     )
     parser.add_argument(
         "--window", type=int, default=DEFAULT_WINDOW, help=f"pixels (default: {DEFAULT_WINDOW})"

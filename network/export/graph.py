@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +28,7 @@ class GraphOptions:
     Attributes:
         size: side of the only images that it takes; None for images of any size.
         raw: stored values of the dataset instead of normalised ones.
-        half: weights, images (but raw ones) and probabilities in 16 bits.
+        half: weights, normalised images and probabilities in 16 bits; of ONNX files only.
     """
 
     size: int | None = None
@@ -45,16 +45,12 @@ class Probabilities(nn.Module):
         net: any network.
         num_classes: N.
         raw: bands of images that come as they are stored; None for normalised ones.
-        half: computed in 16 bits.
     """
 
-    def __init__(
-        self, net: nn.Module, num_classes: int, raw: Bands | None = None, half: bool = False
-    ) -> None:
+    def __init__(self, net: nn.Module, num_classes: int, raw: Bands | None = None) -> None:
         super().__init__()
         self.net = net
         self.num_classes = num_classes
-        self.dtype = torch.float16 if half else torch.float32
         self.raw = raw is not None
         if raw is not None:
             low, high = raw.value_range
@@ -63,14 +59,12 @@ class Probabilities(nn.Module):
                 ("std", torch.tensor(raw.std) * (high - low)),
             ):
                 self.register_buffer(name, values.view(-1, 1, 1), persistent=False)
-        self.net.to(self.dtype)
 
     def forward(self, image: Tensor) -> Tensor:
         """Predict."""
         if self.raw:
             image = (image.float() - self.mean) / self.std
-        logits = segment(self.net, image.to(self.dtype), self.num_classes).logits
-        return logits.float().softmax(dim=1).to(self.dtype)
+        return segment(self.net, image, self.num_classes).logits.softmax(dim=1)
 
 
 def trace(segmenter: Segmenter, options: GraphOptions) -> ExportedProgram:
@@ -83,10 +77,8 @@ def trace(segmenter: Segmenter, options: GraphOptions) -> ExportedProgram:
     check_size(segmenter, size)
     net = copy.deepcopy(segmenter.net).cpu().eval().requires_grad_(False)
     spec = segmenter.spec
-    graph = Probabilities(
-        net, spec.num_classes, spec if options.raw else None, options.half
-    ).eval()
-    dtype = value_type(segmenter, options)
+    graph = Probabilities(net, spec.num_classes, spec if options.raw else None).eval()
+    dtype = value_type(segmenter, replace(options, half=False))
     least = max(min_size_of(net), stride_of(net))
     # Of no multiple, so that nothing holds for the image of the export by chance.
     height, width = (size, size) if size else (10 * least + 13, 8 * least + 21)

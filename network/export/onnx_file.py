@@ -51,7 +51,7 @@ def write_onnx(
         OutputError: the file cannot be written.
     """
     needed("onnx", "onnxscript", "onnxruntime")
-    from network.export.opset import lowered
+    from network.export.opset import halved, lowered
 
     metadata = {METADATA: json.dumps(_record(segmenter, options))}
     if resolution is not None:
@@ -62,6 +62,8 @@ def write_onnx(
             program, input_names=[IMAGE], output_names=[PROBABILITIES], opset_version=18
         )
     model = lowered(exported.model_proto)
+    if options.half:
+        model = halved(model)
     model.producer_name = "bicor-seg"
     for name, value in metadata.items():
         model.metadata_props.add(key=name, value=value)

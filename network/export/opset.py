@@ -48,6 +48,14 @@ def lowered(model: ModelProto) -> ModelProto:
     return model
 
 
+def halved(model: ModelProto) -> ModelProto:
+    """A model whose weights, inputs, outputs and arithmetic have 16 bits, where ONNX can."""
+    from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
+
+    model = onnx.shape_inference.infer_shapes(model)
+    return convert_float_to_float16(model, op_block_list=DEFAULT_OP_BLOCK_LIST)
+
+
 def _axes_to_attribute(node: NodeProto, constants: dict[str, onnx.TensorProto]) -> None:
     _without(("noop_with_empty_axes", None))(node)
     if len(node.input) < 2 or not node.input[1]:

@@ -95,9 +95,7 @@ class MapWriter:
     def __exit__(self, *error: Any) -> None:
         self.stack.__exit__(*error)
 
-    def write(
-        self, rows: slice, cols: slice, classes: np.ndarray, probabilities: Array
-    ) -> None:
+    def write(self, rows: slice, cols: slice, classes: np.ndarray, probabilities: Array) -> None:
         """Write a region: classes uint8 [h, w], probabilities float32 [N, h, w]."""
         if self.whole is not None:
             self.whole[rows, cols] = classes

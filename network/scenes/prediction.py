@@ -42,7 +42,6 @@ def predict_scene(
         rows, columns, classes uint8 [h, w] (``NODATA`` where there are none) and probabilities
         float32 [N, h, w], from the upper left, row by row; a region for every window.
     """
-
     arrays = arrays_on(segmenter.device)
 
     def read(top: int, left: int) -> tuple[Array | None, np.ndarray]:
