@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument(
         "--model",
         without="--ckpt",
-        help="ONNX file of tools/export.py, for a machine without torch",
+        help="ONNX file of tools/export.py; needs no torch",
     )
     parser.add_argument(
         "--window", type=int, default=DEFAULT_WINDOW, help=f"pixels (default: {DEFAULT_WINDOW})"

@@ -21,7 +21,7 @@ class ExportOptions:
         resolution: of the images in centimeters per pixel, for Deepness.
     """
 
-    graph: GraphOptions = GraphOptions()
+    graph: GraphOptions
     resolution: float | None = None
 
     def given(self) -> set[str]:

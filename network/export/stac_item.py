@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 
-from network.errors import ExportError, first_line
+from network.errors import ExportError
 from network.export.graph import GraphOptions, value_type
 from network.inference.segmenter import Segmenter
 
 _EXTENSIONS = ("mlm/v1.5.0", "classification/v2.0.0", "file/v2.1.0")
+STAC_VERSION = "1.1.0"
+_SCHEMA = "https://schemas.stacspec.org/v{}/item-spec/json-schema/item.json"
 _TASK = "semantic-segmentation"
 _RGB = ("red", "green", "blue")
 
@@ -39,7 +41,7 @@ def stac_item(
     values = "float16" if options.half else "float32"
     item = {
         "type": "Feature",
-        "stac_version": "1.1.0",
+        "stac_version": STAC_VERSION,
         "stac_extensions": [
             f"https://stac-extensions.github.io/{each}/schema.json" for each in _EXTENSIONS
         ],
@@ -108,7 +110,7 @@ def stac_item(
             }
         },
     }
-    _validate(item)
+    validate(item)
     return item
 
 
@@ -122,19 +124,26 @@ def _scaling(segmenter: Segmenter) -> list[dict[str, Any]]:
     ]
 
 
-def _validate(item: dict[str, Any]) -> None:
+def validate(item: dict[str, Any]) -> None:
     """Hold an item against STAC's own schema and the model of the extension, without a network.
 
     Raises:
         ExportError: it does not fit.
     """
-    from pystac.validation.local_validator import LocalValidator
+    from jsonschema import Draft7Validator
+    from pystac.validation.local_validator import get_local_schema_cache
+    from referencing import Registry, Resource
     from stac_model.schema import MLModelProperties
 
+    schemas = get_local_schema_cache()
+    known = Registry().with_resources(
+        (name, Resource.from_contents(schema)) for name, schema in schemas.items()
+    )
+    schema = Draft7Validator(schemas[_SCHEMA.format(STAC_VERSION)], registry=known)
     try:
-        faults = list(LocalValidator().item_validator("1.1.0").iter_errors(item))
+        faults = [fault.message for fault in schema.iter_errors(item)]
         MLModelProperties.model_validate(item["properties"])
     except ValueError as error:
-        raise ExportError(f"the STAC item is not valid: {first_line(error)}") from error
+        faults = [" ".join(str(error).split())]
     if faults:
-        raise ExportError(f"the STAC item is not valid: {faults[0].message}")
+        raise ExportError(f"the STAC item is not valid: {faults[0]}")
