@@ -34,8 +34,17 @@ def main() -> None:
         metavar="CM",
         help="of the images, centimeters per pixel: adds what the QGIS plugin Deepness asks for",
     )
+    parser.add_argument("--results", type=Path, help="results.json of a test, for the model card")
+    parser.add_argument("--picture", type=Path, help="image for the model card")
+    parser.add_argument("--license", default="", help="of the weights, for the model card")
     args = parser.parse_args()
-    options = ExportOptions(GraphOptions(args.size, args.raw, args.half), args.resolution)
+    options = ExportOptions(
+        GraphOptions(args.size, args.raw, args.half),
+        args.resolution,
+        args.results,
+        args.picture,
+        args.license,
+    )
     check_target(args.format, args.output, options)
     note = FORMATS[args.format].write(open_network(args), args.output, options)
     print(f"{args.output}: {note}")

@@ -8,7 +8,7 @@ from typing import Any
 from network.datasets.catalog import Augmentation, DatasetSpec
 from network.datasets.layout import DatasetLayout, Sample, listed
 from network.evaluation.image_scores import Counts, Variant
-from network.inference.checkpoint_files import SETTINGS
+from network.inference.checkpoint_keys import SETTINGS
 from network.metrics import Scores
 
 

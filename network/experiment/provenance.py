@@ -34,11 +34,16 @@ def provenance(experiment: Experiment, device: torch.device) -> dict[str, Any]:
         "settings": experiment.settings(),
         "seed": experiment.seed,
         "date": now(),
-        "versions": {"python": platform.python_version()}
-        | {name: _version(name) for name in PACKAGES},
+        "versions": versions(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "commit": _commit(),
     }
+
+
+def versions() -> dict[str, str | None]:
+    """Of Python and ``PACKAGES``; None of a package that is not installed."""
+    found = {name: _version(name) for name in PACKAGES}
+    return {"python": platform.python_version()} | found
 
 
 def now() -> str:

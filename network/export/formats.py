@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from network.errors import ConfigError, OutputError
+from network.errors import ConfigError, MissingDataError, OutputError
 from network.export.graph import GraphOptions
+from network.files.json_files import read_record
 from network.inference.segmenter import Segmenter
 
 
@@ -19,16 +20,23 @@ class ExportOptions:
     Attributes:
         graph: what a graph takes.
         resolution: of the images in centimeters per pixel, for Deepness.
+        results: path of the ``results.json`` of a test, for a model card.
+        picture: path of an image, for a model card.
+        weights_license: of the weights, for a model card.
     """
 
     graph: GraphOptions
     resolution: float | None = None
+    results: Path | None = None
+    picture: Path | None = None
+    weights_license: str = ""
 
     def given(self) -> set[str]:
         """The options that are not as usual, as the command line calls them."""
         graph = {"--size": self.graph.size, "--raw": self.graph.raw, "--half": self.graph.half}
-        values = graph | {"--resolution": self.resolution}
-        return {name for name, value in values.items() if value not in (None, False)}
+        card = {"--results": self.results, "--picture": self.picture}
+        values = graph | card | {"--resolution": self.resolution, "--license": self.weights_license}
+        return {name for name, value in values.items() if value not in (None, False, "")}
 
 
 @dataclass(frozen=True)
@@ -40,12 +48,14 @@ class Format:
         suffix: of the file; empty for a folder.
         options: what it understands of the command line.
         beside: suffixes of files that are written beside it.
+        keeps: refuses by itself to replace what no export wrote.
     """
 
     write: Callable[[Segmenter, Path, ExportOptions], str]
     suffix: str
     options: frozenset[str] = frozenset()
     beside: tuple[str, ...] = ()
+    keeps: bool = False
 
 
 def _onnx(segmenter: Segmenter, target: Path, options: ExportOptions) -> str:
@@ -60,6 +70,25 @@ def _program(segmenter: Segmenter, target: Path, options: ExportOptions) -> str:
     return _compared(write_program(segmenter, target, options.graph))
 
 
+def _folder(segmenter: Segmenter, target: Path, options: ExportOptions) -> str:
+    from network.export.model_folder import write_folder
+
+    results = None
+    if options.results is not None:
+        results = read_record(options.results)
+        if not results:
+            raise MissingDataError(f"no results of a test in {options.results}")
+    return _compared(
+        write_folder(segmenter, target, results, options.picture, options.weights_license)
+    )
+
+
+def _stripped(segmenter: Segmenter, target: Path, options: ExportOptions) -> str:
+    from network.export.stripped import write_stripped
+
+    return _compared(write_stripped(segmenter, target))
+
+
 def _compared(difference: float) -> str:
     return f"its probabilities differ by at most {difference:.1g} from the trained network's"
 
@@ -67,6 +96,8 @@ def _compared(difference: float) -> str:
 FORMATS = {
     "onnx": Format(_onnx, ".onnx", frozenset({"--size", "--raw", "--half", "--resolution"})),
     "pt2": Format(_program, ".pt2", frozenset({"--size", "--raw"}), (".json",)),
+    "folder": Format(_folder, "", frozenset({"--results", "--picture", "--license"}), keeps=True),
+    "ckpt": Format(_stripped, ".ckpt"),
 }
 
 
@@ -87,6 +118,8 @@ def check_target(name: str, target: Path, options: ExportOptions) -> None:
         raise ConfigError(f"{', '.join(idle)}: not for --format {name}; leave it out")
     if target.suffix != form.suffix and form.suffix:
         raise ConfigError(f"-o {target}: a file of --format {name} ends in {form.suffix}")
+    if form.keeps:
+        return
     for path in (target, *(target.with_suffix(suffix) for suffix in form.beside)):
         if os.path.lexists(path):
             raise OutputError(f"{path} exists; give another name, or move it away")

@@ -15,22 +15,24 @@ from torch import Tensor, nn
 from network.datasets.catalog import DatasetSpec
 from network.errors import CheckpointError, OutputError, UserError, first_line
 from network.experiment import Experiment
+from network.files.model_folder import WEIGHTS
 from network.files.writing import replacing
 from network.inference.agreement import as_trained
-from network.inference.identity import IDENTITY
+from network.inference.checkpoint_keys import (
+    EMA_DECAY,
+    SAID,
+    SCORES,
+    SETTINGS,
+    averaged_from,
+    scores_of,
+)
+from network.inference.checkpoint_keys import IMAGE_TYPE as IMAGE_TYPE
+from network.models.model_folder import read_folder
 
 WEIGHTS_ROOT = Path("model_weights")
 BEST = "best.ckpt"
 LAST = "last.ckpt"
 RESUMABLE = ("epoch", "global_step", "optimizer_states", "lr_schedulers", "loops")
-EMA_DECAY = "ema_decay"
-"""Key of a checkpoint whose network is the average of the trained weights."""
-SETTINGS = "settings"
-"""Key of a checkpoint for all settings of its training, as text."""
-IMAGE_TYPE = "image_type"
-"""Key of a checkpoint for the type of the values that it was trained on."""
-SAID = ("epoch", "protocol", "converted", EMA_DECAY, IDENTITY, SETTINGS, IMAGE_TYPE)
-"""What a checkpoint says beside its tensors, as plain values."""
 _PREFIX = "net."
 
 
@@ -92,19 +94,33 @@ def load_checkpoint(path: str | Path, to_resume: bool = False) -> dict:
     """Read a checkpoint; only tensors and plain values are accepted, code in it is never run.
 
     Args:
-        path: of the checkpoint.
+        path: of the checkpoint, or of a model folder or its weights.
         to_resume: it must hold the state of a training as well.
 
     Raises:
         CheckpointError: missing, damaged, or more than tensors and plain values.
     """
-    checkpoint = read_tensors(path)
+    path = weights_file(path)
+    checkpoint = _of_folder(path) if path.name == WEIGHTS else read_tensors(path)
     if not isinstance(checkpoint.get("state_dict"), dict):
         raise CheckpointError(f"{path} is not a checkpoint of train.py: it has no 'state_dict'")
     missing = [key for key in RESUMABLE if key not in checkpoint] if to_resume else []
     if missing:
         raise CheckpointError(f"{path} cannot be resumed: it lacks {', '.join(missing)}")
     return checkpoint
+
+
+def weights_file(path: str | Path) -> Path:
+    """The file with the weights of a network: of a model folder, or the checkpoint itself."""
+    path = Path(path)
+    return path / WEIGHTS if path.is_dir() else path
+
+
+def _of_folder(path: Path) -> dict[str, Any]:
+    """A model folder as the checkpoint that it was made of."""
+    facts, weights = read_folder(path.parent)
+    facts = {name: value for name, value in facts.items() if name in SAID}
+    return facts | {"state_dict": as_stored(weights)}
 
 
 def read_tensors(path: str | Path) -> dict:
@@ -226,9 +242,13 @@ def said(
             f"{path} holds weights averaged in training (ema_decay={checkpoint[EMA_DECAY]:g}), "
             "which are used"
         )
+    if sources := averaged_from(checkpoint):
+        notes.append(f"{path} holds the mean of the weights of {', '.join(sources)}")
     for note in notes:
         print(f"note: {note}")
-    return {name: checkpoint[name] for name in SAID if name in checkpoint} | {"notes": notes}
+    scores = {SCORES: found} if (found := scores_of(checkpoint)) else {}
+    found = {name: checkpoint[name] for name in SAID if name in checkpoint}
+    return found | scores | {"notes": notes}
 
 
 def check_settings(checkpoint: Mapping[str, Any], path: str | Path) -> None:

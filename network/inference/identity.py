@@ -16,10 +16,9 @@ from network.errors import CheckpointError
 from network.experiment import Experiment
 from network.experiment.loading import module_name
 from network.experiment.values import described, without_addresses
+from network.inference.checkpoint_keys import IDENTITY
 from network.models.recorded import FIRST_WEIGHTS, OF_CONFIG
 
-IDENTITY = "identity"
-"""Key of the record in a checkpoint."""
 _LATER = {"band_numbers": [], "scale": [], "alpha": ""}
 _LATER |= {"band_names": [], "display": [], "ignore_colors": [], "d4": {}}
 """What checkpoints did not say from the beginning: all images were pictures of 8 bits then."""

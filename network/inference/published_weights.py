@@ -13,7 +13,8 @@ from network.errors import CheckpointError, ConfigError, OutputError
 from network.experiment import Experiment
 from network.files.hashing import file_hash
 from network.inference.checkpoint_files import WholeFiles, as_stored, read_tensors
-from network.inference.identity import IDENTITY, Identity
+from network.inference.checkpoint_keys import CONVERTED, IDENTITY
+from network.inference.identity import Identity
 
 Shape = Callable[[Tensor], Tensor]
 
@@ -86,7 +87,7 @@ def convert(source: str | Path, target: str | Path, experiment: Experiment) -> N
     converted = _renamed(weights, own, source)
     stored: dict[str, Any] = {
         "state_dict": as_stored(converted),
-        "converted": {"from": str(source), "sha256": file_hash(source)},
+        CONVERTED: {"from": str(source), "sha256": file_hash(source)},
         IDENTITY: Identity.of(experiment, spec).record(),
     }
     if isinstance(content.get("epoch"), int):

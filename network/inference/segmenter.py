@@ -20,13 +20,13 @@ from network.errors import CheckpointError, ConfigError
 from network.files.hashing import file_hash
 from network.files.notes import say_once
 from network.inference.checkpoint_files import (
-    IMAGE_TYPE,
-    SETTINGS,
     check_settings,
     load_checkpoint,
     load_weights,
     said,
+    weights_file,
 )
+from network.inference.checkpoint_keys import IMAGE_TYPE, SETTINGS
 from network.inference.identity import Identity
 from network.inference.inspection import Inspection, inspect
 from network.inference.predictor import Predictor
@@ -74,7 +74,7 @@ class Segmenter:
         No code of the file is executed: see ``network.models.recorded``.
 
         Args:
-            path: of the checkpoint.
+            path: of the checkpoint, or of a model folder.
             accelerator, devices, precision: as of an experiment; without a precision, that of the
                 training's config.
 
@@ -100,7 +100,7 @@ class Segmenter:
         stored = said(checkpoint, path)
         load_weights(net, checkpoint, path, "its own record")
         spec = identity.spec()
-        return cls(net.eval(), spec, identity, Path(path), stored, device, precision)
+        return cls(net.eval(), spec, identity, weights_file(path), stored, device, precision)
 
     @property
     def stride(self) -> int:

@@ -20,6 +20,7 @@ from network.inference.checkpoint_files import (
     find_checkpoint,
     load_network,
     run_folder,
+    weights_file,
 )
 from network.inference.identity import Identity
 from network.inference.segmenter import Segmenter
@@ -65,7 +66,7 @@ class Trained(Segmenter):
             net=net,
             spec=spec,
             identity=Identity.of(experiment, spec),
-            checkpoint=Path(checkpoint),
+            checkpoint=weights_file(checkpoint),
             stored=stored,
             device=device,
             precision=precision,

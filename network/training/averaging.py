@@ -7,7 +7,7 @@ from typing import Any
 from timm.utils import ModelEmaV3
 from torch import nn
 
-from network.inference.checkpoint_files import EMA_DECAY
+from network.inference.checkpoint_keys import EMA_DECAY
 
 _TRAINED, _AVERAGED, _RAW = "net.", "averaged.module.", "raw."
 

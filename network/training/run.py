@@ -19,21 +19,20 @@ from network.devices import choose_precision, prepare_device
 from network.errors import ConfigError
 from network.experiment import Experiment
 from network.experiment.class_weights import AUTO, weights_of
-from network.experiment.provenance import provenance
+from network.experiment.provenance import provenance, versions
 from network.experiment.values import without_addresses
 from network.files.band_images import check_image
 from network.files.notes import starts_alone
 from network.inference.agreement import check_resumed
 from network.inference.checkpoint_files import (
-    IMAGE_TYPE,
     LAST,
-    SETTINGS,
     load_checkpoint,
     load_weights,
     remove_unfinished,
     run_folder,
 )
-from network.inference.identity import IDENTITY, Identity
+from network.inference.checkpoint_keys import IDENTITY, IMAGE_TYPE, PROTOCOL, SETTINGS, VERSIONS
+from network.inference.identity import Identity
 from network.models.backbone_parts import normalisation_of
 from network.processes import leave_group
 from network.training.checkpoint_callback import Checkpoints
@@ -167,7 +166,7 @@ def train(experiment: Experiment, resume: str | None = None) -> Path:
             print(f"going on from step {step} of {checkpoint}")
         elif resume == "auto":
             print(f"no checkpoint in {folder} yet: training from the beginning")
-    facts = {IDENTITY: identity.record(), "protocol": protocol}
+    facts = {IDENTITY: identity.record(), PROTOCOL: protocol, VERSIONS: versions()}
     facts[SETTINGS] = {n: without_addresses(text) for n, text in experiment.settings().items()}
     facts |= {CLASS_PIXELS: pixels} if pixels else {}
     facts[IMAGE_TYPE] = str(check_image(data.train.samples[0].image, spec.selection).dtype)

@@ -19,6 +19,7 @@ GOOD = {
     "tools/complexity.py": (*CONFIG, "--no-timing", "--size", "64", "--json", "new.json"),
     "tools/heatmaps.py": (*CONFIG, "-o", "new"),
     "tools/embeddings.py": (*CONFIG, "-o", "new"),
+    "tools/info.py": (CKPT,),
     "tools/convert_checkpoint.py": (CKPT, "new.ckpt", *CONFIG),
     "tools/export.py": ("--ckpt", CKPT, "-o", "new.onnx", "--format", "onnx", "--size", "64"),
     "tools/curves.py": ("lightning_logs/own/bicor", "-o", "new"),

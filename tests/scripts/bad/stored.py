@@ -12,7 +12,7 @@ import rasterio
 import torch
 from PIL import Image
 
-from network.inference.identity import IDENTITY
+from network.inference.checkpoint_keys import IDENTITY
 from tests.scripts.bad.case import CKPT, CONFIG, GOOD, Case, replace
 
 SIDES = 112, 96
