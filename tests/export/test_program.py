@@ -44,6 +44,14 @@ def test_the_item_says_what_it_is(exported, program):
     assert asset["file:size"] == program.stat().st_size
 
 
+def test_a_checkpoint_of_weights_alone(exported, program):
+    (exported / "small.ckpt").unlink(missing_ok=True)
+    succeed_here(
+        exported, "tools/export.py", "--ckpt", CKPT, "-o", "small.ckpt", "--format", "ckpt"
+    )
+    assert (exported / "small.ckpt").stat().st_size < (exported / CKPT).stat().st_size / 2
+
+
 @pytest.mark.parametrize("key", ["mlm:name", "mlm:input", "datetime"])
 def test_an_item_that_lacks_something_is_refused(program, key):
     item = json.loads(program.with_suffix(".json").read_text())
