@@ -14,22 +14,20 @@ from tests.export.conftest import CKPT
 
 
 @pytest.fixture(scope="module")
-def program(exported):
-    succeed_here(
-        exported, "tools/export.py", "--ckpt", CKPT, "-o", "network.pt2", "--format", "pt2"
-    )
-    return exported / "network.pt2"
+def program(work):
+    succeed_here(work, "tools/export.py", "--ckpt", CKPT, "-o", "network.pt2", "--format", "pt2")
+    return work / "network.pt2"
 
 
-def test_a_program_is_loaded_without_this_repository(exported, program):
-    segmenter = Segmenter.of_checkpoint(exported / CKPT, "cpu", precision="32-true")
+def test_a_program_is_loaded_without_this_repository(work, program):
+    segmenter = Segmenter.of_checkpoint(work / CKPT, "cpu", precision="32-true")
     run = torch.export.load(program).module()
     for shape in ((1, 3, 64, 64), (3, 3, 77, 123)):
         image = torch.randn(shape)
         torch.testing.assert_close(run(image), segmenter.predictor("none")(image))
 
 
-def test_the_item_says_what_it_is(exported, program):
+def test_the_item_says_what_it_is(work, program):
     item = json.loads(program.with_suffix(".json").read_text())
     validate(item)
     said, asset = item["properties"], item["assets"]["model"]
@@ -44,12 +42,10 @@ def test_the_item_says_what_it_is(exported, program):
     assert asset["file:size"] == program.stat().st_size
 
 
-def test_a_checkpoint_of_weights_alone(exported, program):
-    (exported / "small.ckpt").unlink(missing_ok=True)
-    succeed_here(
-        exported, "tools/export.py", "--ckpt", CKPT, "-o", "small.ckpt", "--format", "ckpt"
-    )
-    assert (exported / "small.ckpt").stat().st_size < (exported / CKPT).stat().st_size / 2
+def test_a_checkpoint_of_weights_alone(work, program):
+    (work / "small.ckpt").unlink(missing_ok=True)
+    succeed_here(work, "tools/export.py", "--ckpt", CKPT, "-o", "small.ckpt", "--format", "ckpt")
+    assert (work / "small.ckpt").stat().st_size < (work / CKPT).stat().st_size / 2
 
 
 @pytest.mark.parametrize("key", ["mlm:name", "mlm:input", "datetime"])
