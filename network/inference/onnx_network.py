@@ -14,7 +14,7 @@ import numpy as np
 
 from network.datasets.catalog import Augmentation, DatasetSpec
 from network.datasets.spec_record import spec_of
-from network.errors import CheckpointError, ConfigError, first_line
+from network.errors import CheckpointError, ConfigError, DataError, first_line
 from network.files.hashing import file_hash
 from network.files.notes import say_once
 
@@ -113,7 +113,17 @@ class OnnxNetwork:
         return OnnxPredictor(self, self.spec.augmentation(tta))
 
     def note_type(self, path: Path, dtype: np.dtype) -> None:
-        """As of a ``Segmenter``."""
+        """As of a ``Segmenter``.
+
+        Raises:
+            DataError: values that the file cannot take as they are.
+        """
+        takes = self.stored["input_type"]
+        if self.stored["raw"] and self.spec.scale is not None and not np.can_cast(dtype, takes):
+            raise DataError(
+                f"{path} holds {dtype}, and {self.path} takes {takes} as they are stored; export "
+                "the network without --raw"
+            )
         trained = self.stored["image_type"] or str(dtype)
         if self.spec.scale is not None and trained != str(dtype):
             say_once(
