@@ -92,7 +92,9 @@ def _network(args: argparse.Namespace) -> Segmenter | OnnxNetwork:
         )
     from network.inference.onnx_network import OnnxNetwork
 
-    return OnnxNetwork.open(args.model)
+    network = OnnxNetwork.open(args.model)
+    network.check_window(args.window)
+    return network
 
 
 if __name__ == "__main__":

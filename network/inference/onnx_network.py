@@ -88,6 +88,18 @@ class OnnxNetwork:
         """Pixels of the coarsest features; windows of a scene start at its multiples."""
         return self.stored["stride"]
 
+    def check_window(self, window: int) -> None:
+        """Refuse windows that are larger than the only size that a file takes.
+
+        Raises:
+            ConfigError: saying which to take.
+        """
+        size = self.stored["size"]
+        if size is not None and window > size:
+            raise ConfigError(
+                f"{self.path} takes images of {size}x{size} pixels only: add --window {size}"
+            )
+
     def normalise(self, values: np.ndarray) -> np.ndarray:
         """Stored values [B, bands, H, W] as the file takes them."""
         if self.stored["raw"]:
@@ -179,11 +191,7 @@ class OnnxPredictor:
     def _fitted(self, image: np.ndarray) -> np.ndarray:
         height, width = image.shape[-2:]
         size, least = self.network.stored["size"], self.network.stored["min_size"]
-        if size is not None and max(height, width) > size:
-            raise ConfigError(
-                f"{self.network.path} takes images of {size}x{size} pixels only: add "
-                f"--window {size}"
-            )
+        self.network.check_window(max(height, width))
         below, beside = (max(0, (size or least) - side) for side in (height, width))
         return np.pad(image, ((0, 0), (0, 0), (0, below), (0, beside)), mode="edge")
 

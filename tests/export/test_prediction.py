@@ -69,7 +69,8 @@ def test_maps_are_the_same(maps):
     np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-6)
     second, first = np.sort(ours, axis=0)[-2:]
     tied = first - second < 2e-6  # in which either class is as good
-    assert tied.mean() < 1e-3
+    assert tied.mean() < 0.1
+    assert (found != classes).mean() <= 1e-4
     np.testing.assert_array_equal(found[0][~tied], classes[0][~tied])
     assert json.loads((onnx / "polygons/scene.geojson").read_text())["features"]
     assert (onnx / "rgb/scene.tif").is_file()
