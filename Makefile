@@ -1,6 +1,7 @@
 # make demo      draw data, split, train, test, figures and report: see fig_results/demo
 # make test      the tests
 # make families  the tests of every family of timm as a backbone
+# make slow      the tests of every network in every exported format
 # make lint      ruff, and the direction of imports
 # make browser   Chromium, for the tests of the report
 # make figures   the pictures of the README, from the demo
@@ -20,7 +21,7 @@ ifeq ($(RUN),$(VENV)/bin/python)
 READY := $(VENV)/.ready
 endif
 
-.PHONY: demo figures test families gpu lint browser setup clean
+.PHONY: demo figures test families slow gpu lint browser setup clean
 
 setup: $(READY)
 
@@ -59,6 +60,9 @@ test: $(READY)
 
 families: $(READY)
 	$(RUN) -m pytest --dist load tests/models/test_backbone.py -k family -m ""
+
+slow: $(READY)
+	$(RUN) -m pytest -m slow
 
 gpu: $(READY)
 	@$(RUN) -c 'import sys, torch; torch.cuda.is_available() or sys.exit("no GPU: torch " + torch.__version__ + " finds no CUDA device here; nothing was tested or measured")'

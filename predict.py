@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from network.cli import ScriptParser, reports_faults
-from network.cli.configs import open_network
 from network.datasets.catalog import TTA_NAMES
 from network.errors import ConfigError
 from network.scenes.blending import DEFAULT_OVERLAP, DEFAULT_WINDOW
 from network.scenes.options import SceneOptions
 from network.scenes.predict_files import predict_files
+
+if TYPE_CHECKING:
+    from network.inference.onnx_network import OnnxNetwork
+    from network.inference.segmenter import Segmenter
 
 
 @reports_faults
@@ -23,6 +28,11 @@ def main() -> None:
     parser.add_config(needed=False)
     parser.add_argument("-o", "--output", required=True, type=Path, help="folder for the maps")
     parser.add_argument("--ckpt", help="checkpoint (default: with -c, the run's best)")
+    parser.add_argument(
+        "--model",
+        without="--ckpt",
+        help="ONNX file of tools/export.py; needs no torch",
+    )
     parser.add_argument(
         "--window", type=int, default=DEFAULT_WINDOW, help=f"pixels (default: {DEFAULT_WINDOW})"
     )
@@ -67,7 +77,24 @@ def main() -> None:
         args.polygons,
         args.min_area,
     )
-    predict_files(open_network(args), args.inputs, args.output, options)
+    predict_files(_network(args), args.inputs, args.output, options)
+
+
+def _network(args: argparse.Namespace) -> Segmenter | OnnxNetwork:
+    """The network that the command line names; torch is imported only where it is needed."""
+    if args.model is None:
+        from network.cli.configs import open_network
+
+        return open_network(args)
+    if args.config or args.overrides:
+        raise ConfigError(
+            "--model says all of its network and runs on the CPU: leave out -c and settings"
+        )
+    from network.inference.onnx_network import OnnxNetwork
+
+    network = OnnxNetwork.open(args.model)
+    network.check_window(args.window)
+    return network
 
 
 if __name__ == "__main__":

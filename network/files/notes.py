@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from multiprocessing import parent_process
 from pathlib import Path
 
 from tqdm import tqdm
 
-from network.processes import starts_alone
-
 _said: set[tuple[Path, str]] = set()
+
+
+def starts_alone() -> bool:
+    """Whether this is the first process of its kind, to be asked before they know each other."""
+    ranks = (os.environ.get(name, "0") for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+    return all(rank == "0" for rank in ranks)
 
 
 def say_once(of: Path, kind: str, text: str) -> None:

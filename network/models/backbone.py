@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from network.errors import ConfigError, first_line
 from network.models.modes import evaluating
+from network.models.open_sizes import parts_over
 from network.models.padding import resized
 from network.models.simple_pyramid import FACTORS, SimplePyramid
 from network.models.timm_features import create_features, recompute_activations
@@ -94,7 +95,7 @@ class Backbone(nn.Module):
         if self.pyramid is not None:
             maps = self.pyramid(maps)
         return [
-            resized(level, (math.ceil(height / stride), math.ceil(width / stride)))
+            resized(level, (parts_over(height, stride), parts_over(width, stride)))
             for level, stride in zip(maps, self.strides, strict=True)
         ]
 

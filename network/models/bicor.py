@@ -14,8 +14,9 @@ from network.errors import ConfigError
 from network.models.backbone import Encoder
 from network.models.geometry import MIN_SIZE, STRIDE
 from network.models.hbis import HBIS
+from network.models.open_sizes import parts_over, rounded_share
 from network.models.output import SegmentationOutput
-from network.models.padding import pad_to_multiple
+from network.models.padding import cropped, pad_to_multiple
 
 BiCoROutput = SegmentationOutput
 """What BiCoR returns, in training and evaluation mode alike.
@@ -149,14 +150,17 @@ class BiCoR(nn.Module):
         Shapes: float [B, in_chans, H, W], any H and W from 32 up -> ``BiCoROutput``.
         """
         height, width = x.shape[-2:]
-        if min(height, width) < self.min_size:
+        if height < self.min_size or width < self.min_size:
             raise ValueError(
                 f"image of {height}x{width} pixels: BiCoR needs at least "
                 f"{self.min_size}x{self.min_size}"
             )
         if self.input_scale == 1:
             return self._segment(x)
-        size = [max(self.min_size, round(side * self.input_scale)) for side in (height, width)]
+        size = [
+            torch.sym_max(self.min_size, rounded_share(self.input_scale, side))
+            for side in (height, width)
+        ]
         out = self._segment(F.interpolate(x, size, mode="bilinear", antialias=True))
         logits, aux_logits = (
             None if y is None else F.interpolate(y, (height, width), mode="bilinear")
@@ -175,12 +179,12 @@ class BiCoR(nn.Module):
         for layer in self.hbis:
             embeddings, features, heatmap = layer(embeddings, features)
             heatmap = heatmap.unflatten(2, (h, w))
-            heatmaps.append(heatmap[:, :, : -(-height // 4), : -(-width // 4)])
+            heatmaps.append(cropped(heatmap, parts_over(height, 4), parts_over(width, 4)))
             if layer.f2ce is not None:
                 class_embeddings.append(embeddings)
 
         f_last = features.transpose(1, 2).unflatten(2, (h, w))
-        logits = self.head(f_last, self.class_weights(embeddings))[..., :height, :width]
+        logits = cropped(self.head(f_last, self.class_weights(embeddings)), height, width)
         aux_logits = None
         if self.training:
             static = self.aux_class_weights(self.class_embeddings.detach())

@@ -18,7 +18,7 @@ from network.errors import ConfigError
 from network.models.backbone import Encoder
 from network.models.bicor import Head
 from network.models.output import SegmentationOutput
-from network.models.padding import pad_to_multiple
+from network.models.padding import cropped, pad_to_multiple
 
 HEADS = 8
 
@@ -209,7 +209,7 @@ class D2LS(nn.Module):
         attended = self.last(tokens + first, features + places, features)
         tokens = self.last_norm(tokens + attended)
         refined = features.transpose(1, 2).unflatten(2, (h, w))
-        logits = self.head(refined, self.class_weights(tokens))[..., :height, :width]
+        logits = cropped(self.head(refined, self.class_weights(tokens)), height, width)
         aux_logits = None
         if self.training:
             static = self.class_weights(self.queries).expand(len(x), -1, -1)

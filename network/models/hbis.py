@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from network.models.open_sizes import is_open, rounded_share
+
 
 class HBISOutput(NamedTuple):
     """What one HBIS layer hands on: CE_l [B, N, C], F_l [B, S, C], heatmap logits [B, N, S]."""
@@ -124,9 +126,9 @@ class F2CE(nn.Module):
         Shapes: heatmap logits [B, N, S] -> [B, N, S].
         """
         positions = heatmap.shape[-1]
-        count = round(self.topk_ratio * positions)
-        count = min(max(count, self.min_pixels), positions)
-        if count == positions:
+        count = rounded_share(self.topk_ratio, positions)
+        count = torch.sym_min(torch.sym_max(count, self.min_pixels), positions)
+        if self.topk_ratio == 1 or (not is_open(count) and count == positions):
             weights = torch.sigmoid(heatmap)
         else:
             best, where = heatmap.topk(count, dim=-1, sorted=False)

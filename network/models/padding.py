@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from network.models.open_sizes import is_open, parts_over
 
 
 def pad_to_multiple(x: Tensor, multiple: int, least: int = 0) -> Tensor:
@@ -21,8 +21,16 @@ def pad_to_multiple(x: Tensor, multiple: int, least: int = 0) -> Tensor:
         multiple: divisor of H' and W'.
         least: of H' and W', a multiple of ``multiple``.
     """
-    height, width = (max(least, math.ceil(side / multiple) * multiple) for side in x.shape[-2:])
+    height, width = (_whole(side, multiple, least) for side in x.shape[-2:])
     return mirror(x, 0, height - x.shape[-2], 0, width - x.shape[-1])
+
+
+def cropped(x: Tensor, height: int, width: int) -> Tensor:
+    """The upper left part of a map."""
+    if is_open(height, width):
+        rows, cols = (torch.arange(side, device=x.device) for side in (height, width))
+        return x.index_select(-2, rows).index_select(-1, cols)
+    return x[..., :height, :width]
 
 
 def mirror(x: Tensor, top: int, bottom: int, left: int, right: int) -> Tensor:
@@ -31,11 +39,12 @@ def mirror(x: Tensor, top: int, bottom: int, left: int, right: int) -> Tensor:
     Shapes: [B, C, H, W] -> [B, C, top + H + bottom, left + W + right].
     """
     height, width = x.shape[-2:]
-    if max(top, bottom) < height and max(left, right) < width:
+    sides = (top, bottom, height, left, right, width)
+    if not is_open(*sides) and max(top, bottom) < height and max(left, right) < width:
         return F.pad(x, (left, right, top, bottom), mode="reflect") if x.numel() else x
     rows = _folded(height, top, bottom, x.device)
     cols = _folded(width, left, right, x.device)
-    return x[..., rows[:, None], cols]
+    return x.index_select(-2, rows).index_select(-1, cols)
 
 
 def resized(x: Tensor, size: tuple[int, int]) -> Tensor:
@@ -45,7 +54,14 @@ def resized(x: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 
+def _whole(side: int, multiple: int, least: int) -> int:
+    count = parts_over(side, multiple)
+    if least > multiple:
+        count = torch.sym_max(count, least // multiple)
+    return multiple * count
+
+
 def _folded(length: int, before: int, after: int, device: torch.device) -> Tensor:
-    period = max(1, 2 * (length - 1))
+    period = torch.scalar_tensor(2 * (length - 1), dtype=torch.long, device=device).clamp(min=1)
     index = torch.arange(-before, length + after, device=device) % period
-    return torch.minimum(index, period - index) if length > 1 else index * 0
+    return torch.minimum(index, period - index)

@@ -14,7 +14,7 @@ from network.errors import ConfigError, first_line
 from network.models.backbone import Backbone
 from network.models.modes import evaluating
 from network.models.output import SegmentationOutput
-from network.models.padding import pad_to_multiple, resized
+from network.models.padding import cropped, pad_to_multiple, resized
 from network.models.timm_features import recompute_activations
 
 _ENCODER = "levels-of-a-backbone"
@@ -110,7 +110,7 @@ class SmpNet(nn.Module):
         """
         height, width = x.shape[-2:]
         logits = self.model(pad_to_multiple(x, self.stride, self.least))
-        return SegmentationOutput(logits[..., :height, :width])
+        return SegmentationOutput(cropped(logits, height, width))
 
     @torch.no_grad()
     def _find_least(self, architecture: str, in_chans: int) -> int:

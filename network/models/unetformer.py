@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from network.models.backbone import Backbone
 from network.models.output import SegmentationOutput
-from network.models.padding import mirror, pad_to_multiple, resized
+from network.models.padding import cropped, mirror, pad_to_multiple, resized
 
 WINDOW = 8
 
@@ -65,7 +65,7 @@ class WindowAttention(nn.Module):
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype))
         out = out.reshape(batch, h // side, w // side, self.heads, side, side, grid[2])
         out = out.permute(0, 3, 6, 1, 4, 2, 5).reshape(batch, channels // 3, h, w)
-        return out[..., :height, :width]
+        return cropped(out, height, width)
 
 
 class GlobalLocalAttention(nn.Module):
@@ -230,7 +230,7 @@ class UNetFormer(nn.Module):
             if index < len(self.blocks):
                 y = self.blocks[index](y)
                 decoded.append(y)
-        logits = resized(self.head(self.refinement(y)), size)[..., :height, :width]
+        logits = cropped(resized(self.head(self.refinement(y)), size), height, width)
         if not self.training:
             return SegmentationOutput(logits)
         together = sum(resized(each, decoded[-1].shape[-2:]) for each in decoded)

@@ -6,11 +6,9 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
-
 from network.errors import ConfigError
 from network.models.geometry import STRIDE
+from network.scenes.arrays import Array, Arrays, Device, arrays_on
 
 DEFAULT_WINDOW, DEFAULT_OVERLAP = 1024, 0.25
 
@@ -27,7 +25,7 @@ class Region(NamedTuple):
 
     rows: slice
     cols: slice
-    probabilities: Tensor
+    probabilities: Array
     extra: Any
 
 
@@ -96,11 +94,11 @@ def tile(
 
 
 def blend(
-    read: Callable[[int, int], tuple[Tensor | None, Any]],
-    predict: Callable[[Tensor], Tensor],
+    read: Callable[[int, int], tuple[Array | None, Any]],
+    predict: Callable[[Array], Array],
     tiling: Tiling,
     num_classes: int,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
 ) -> Iterator[Region]:
     """Predict a scene; where windows overlap their probabilities are averaged with a Hann weight.
 
@@ -113,36 +111,37 @@ def blend(
         predict: image -> probabilities float [1, N, h, w] on the device.
         tiling: windows of the scene.
         num_classes: N.
-        device: where the probabilities are, and stay.
+        device: where the probabilities are, and stay; None for arrays of NumPy.
 
     Yields:
         regions from the upper left, row by row, that cover the scene once.
     """
-    down, across = _hann(tiling.rows), _hann(tiling.cols)
-    weight = (down[:, None] * across).float().to(device)
-    share_down = (1 / _totals(tiling.height, tiling.tops, down)).to(device)
-    share_across = (1 / _totals(tiling.width, tiling.lefts, across)).to(device)
+    arrays = arrays_on(device)
+    down, across = _hann(tiling.rows, arrays), _hann(tiling.cols, arrays)
+    weight = arrays.placed(arrays.float32(down[:, None] * across))
+    share_down = arrays.placed(1 / _totals(tiling.height, tiling.tops, down, arrays))
+    share_across = arrays.placed(1 / _totals(tiling.width, tiling.lefts, across, arrays))
     rows = list(_spans(tiling.tops, tiling.height))
     highest = max(tiling.rows - (below - top) for top, below in rows)
-    carried = torch.zeros(num_classes, highest, tiling.width, device=device)  # of the row above
+    carried = arrays.zeros(num_classes, highest, tiling.width)  # of the row above
     overlap = 0
     for top, below in rows:
-        beside = torch.zeros(num_classes, tiling.rows, 0, device=device)
+        beside = arrays.zeros(num_classes, tiling.rows, 0)
         for left, right in _spans(tiling.lefts, tiling.width):
             image, extra = read(top, left)
             if image is None:
-                total = torch.zeros(num_classes, tiling.rows, tiling.cols, device=device)
+                total = arrays.zeros(num_classes, tiling.rows, tiling.cols)
             else:
                 total = predict(image)[0] * weight
             total[:, :, : beside.shape[2]] += beside
-            beside = total[:, :, right - left :].clone()
+            beside = arrays.copy(total[:, :, right - left :])
             total = total[:, :, : right - left]
             here = carried[:, :, left:right]
             total[:, :overlap] += here[:, :overlap]
             here[:, : tiling.rows - (below - top)] = total[:, below - top :]
             done = total[:, : below - top]
             share = share_down[top:below, None] * share_across[left:right]
-            yield Region(slice(top, below), slice(left, right), done * share.to(done), extra)
+            yield Region(slice(top, below), slice(left, right), done * arrays.float32(share), extra)
         overlap = tiling.rows - (below - top)
 
 
@@ -158,12 +157,13 @@ def _spans(starts: list[int], length: int) -> Iterator[tuple[int, int]]:
     return zip(starts, [*starts[1:], length], strict=True)
 
 
-def _hann(size: int) -> Tensor:
-    return torch.sin(math.pi * (torch.arange(size, dtype=torch.float64) + 0.5) / size) ** 2
+def _hann(size: int, arrays: Arrays) -> Array:
+    of = arrays.module
+    return of.sin(math.pi * (of.arange(size, dtype=of.float64) + 0.5) / size) ** 2
 
 
-def _totals(length: int, starts: list[int], weights: Tensor) -> Tensor:
-    total = torch.zeros(length, dtype=torch.float64)
+def _totals(length: int, starts: list[int], weights: Array, arrays: Arrays) -> Array:
+    total = arrays.module.zeros(length, dtype=arrays.module.float64)
     for start in starts:
         total[start : start + len(weights)] += weights[: length - start]
     return total

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import rasterio
-import torch
 
 from network.datasets.catalog import DatasetSpec
 from network.datasets.colors import decode_colors
 from network.errors import DataError
 from network.files.images import write_image
 from network.files.notes import say_once
+from network.scenes.arrays import Array, as_numpy
 from network.scenes.georeference import is_placed, placing_note
 from network.scenes.ground import Ground
 from network.scenes.options import SceneOptions
@@ -95,9 +95,7 @@ class MapWriter:
     def __exit__(self, *error: Any) -> None:
         self.stack.__exit__(*error)
 
-    def write(
-        self, rows: slice, cols: slice, classes: np.ndarray, probabilities: torch.Tensor
-    ) -> None:
+    def write(self, rows: slice, cols: slice, classes: np.ndarray, probabilities: Array) -> None:
         """Write a region: classes uint8 [h, w], probabilities float32 [N, h, w]."""
         if self.whole is not None:
             self.whole[rows, cols] = classes
@@ -106,7 +104,7 @@ class MapWriter:
         if self.colors:
             self.colors.write(decode_colors(classes, self.spec).transpose(2, 0, 1), rows, cols)
         if self.probabilities:
-            values = probabilities.cpu().numpy()
+            values = as_numpy(probabilities)
             values[:, classes == NODATA] = np.nan
             self.probabilities.write(values, rows, cols)
 

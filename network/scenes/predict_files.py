@@ -7,17 +7,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from tqdm import tqdm
 
 from network.datasets.layout import listed
 from network.errors import ConfigError, DataError, MissingDataError, OutputError
 from network.files.images import list_images
 from network.files.writing import replacing
-from network.inference.predictor import Predictor
-from network.inference.segmenter import Segmenter
 from network.scenes.blending import check_windows, tile
 from network.scenes.map_files import MapWriter, map_files
 from network.scenes.options import SceneOptions
@@ -25,11 +22,20 @@ from network.scenes.prediction import predict_scene
 from network.scenes.prediction_record import PREDICTIONS, PredictionRecord
 from network.scenes.rasters import Raster, bounded_cache
 
-_OF_THE_DEVICE = (torch.OutOfMemoryError, torch.AcceleratorError)
+if TYPE_CHECKING:
+    from network.inference.onnx_network import OnnxNetwork, OnnxPredictor
+    from network.inference.predictor import Predictor
+    from network.inference.segmenter import Segmenter
+
+_OF_THE_DEVICE = ("OutOfMemoryError", "AcceleratorError")
+"""Names of torch's faults of a device that is out of memory or out of order."""
 
 
 def predict_files(
-    segmenter: Segmenter, inputs: Sequence[str | Path], output: Path, options: SceneOptions
+    segmenter: Segmenter | OnnxNetwork,
+    inputs: Sequence[str | Path],
+    output: Path,
+    options: SceneOptions,
 ) -> None:
     """Predict images and folders of images, one after another.
 
@@ -117,8 +123,8 @@ def list_inputs(inputs: Sequence[str | Path]) -> list[Path]:
 
 
 def _predict_file(
-    segmenter: Segmenter,
-    predictor: Predictor,
+    segmenter: Segmenter | OnnxNetwork,
+    predictor: Predictor | OnnxPredictor,
     path: Path,
     output: Path,
     options: SceneOptions,
@@ -160,7 +166,8 @@ def _fault_of_file(path: Path, error: Exception) -> DataError:
     """
     if isinstance(error, DataError):
         return error
-    if isinstance(error, (ConfigError, OutputError, *_OF_THE_DEVICE)) or _is_full(error):
+    of_device = any(kind.__name__ in _OF_THE_DEVICE for kind in type(error).__mro__)
+    if isinstance(error, (ConfigError, OutputError)) or of_device or _is_full(error):
         raise error
     return DataError(f"{path}: {type(error).__name__}: {' '.join(str(error).split())}".rstrip(": "))
 
@@ -169,5 +176,5 @@ def _is_full(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def _settings(segmenter: Segmenter, options: SceneOptions) -> dict[str, Any]:
+def _settings(segmenter: Segmenter | OnnxNetwork, options: SceneOptions) -> dict[str, Any]:
     return options.record() | segmenter.record()

@@ -7,25 +7,28 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from network.files.band_images import read_validity
-from network.inference.predictor import Predictor
-from network.inference.segmenter import Segmenter
+from network.scenes.arrays import Array, arrays_on
 from network.scenes.blending import DEFAULT_OVERLAP, DEFAULT_WINDOW, Tiling, blend, tile
 from network.scenes.rasters import NODATA, Part, Raster, bounded_cache
+
+if TYPE_CHECKING:
+    from network.inference.onnx_network import OnnxNetwork, OnnxPredictor
+    from network.inference.predictor import Predictor
+    from network.inference.segmenter import Segmenter
 
 
 def predict_scene(
     raster: Raster,
-    segmenter: Segmenter,
-    predictor: Predictor,
+    segmenter: Segmenter | OnnxNetwork,
+    predictor: Predictor | OnnxPredictor,
     tiling: Tiling,
     everywhere: bool = False,
-) -> Iterator[tuple[slice, slice, np.ndarray, torch.Tensor]]:
+) -> Iterator[tuple[slice, slice, np.ndarray, Array]]:
     """Windows of a scene, blended.
 
     Args:
@@ -39,21 +42,21 @@ def predict_scene(
         rows, columns, classes uint8 [h, w] (``NODATA`` where there are none) and probabilities
         float32 [N, h, w], from the upper left, row by row; a region for every window.
     """
+    arrays = arrays_on(segmenter.device)
 
-    def read(top: int, left: int) -> tuple[torch.Tensor | None, np.ndarray]:
+    def read(top: int, left: int) -> tuple[Array | None, np.ndarray]:
         part = ahead.take()
         valid = part.valid | everywhere
         if not valid.any():
             return None, valid
-        image = torch.from_numpy(np.ascontiguousarray(part.image)).permute(2, 0, 1)[None]
-        return segmenter.normalise(image.to(segmenter.device, non_blocking=True)), valid
+        return segmenter.normalise(arrays.image(part.image)), valid
 
     with ThreadPoolExecutor(1) as pool:
         ahead = _Ahead(pool, raster, tiling)
         num_classes = segmenter.spec.num_classes
         for region in blend(read, predictor, tiling, num_classes, segmenter.device):
             height, width = region.probabilities.shape[1:]
-            classes = region.probabilities.argmax(dim=0).to(torch.uint8).cpu().numpy()
+            classes = arrays.classes(region.probabilities)
             valid = region.extra[:height, :width]
             classes[~valid] = NODATA
             yield region.rows, region.cols, classes, region.probabilities

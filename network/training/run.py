@@ -22,6 +22,7 @@ from network.experiment.class_weights import AUTO, weights_of
 from network.experiment.provenance import provenance, versions
 from network.experiment.values import without_addresses
 from network.files.band_images import check_image
+from network.files.notes import starts_alone
 from network.inference.agreement import check_resumed
 from network.inference.checkpoint_files import (
     LAST,
@@ -33,7 +34,7 @@ from network.inference.checkpoint_files import (
 from network.inference.checkpoint_keys import IDENTITY, IMAGE_TYPE, PROTOCOL, SETTINGS, VERSIONS
 from network.inference.identity import Identity
 from network.models.backbone_parts import normalisation_of
-from network.processes import leave_group, starts_alone
+from network.processes import leave_group
 from network.training.checkpoint_callback import Checkpoints
 from network.training.freezing import freeze
 from network.training.loggers import EpochLog, build_loggers

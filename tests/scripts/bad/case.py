@@ -21,6 +21,7 @@ GOOD = {
     "tools/embeddings.py": (*CONFIG, "-o", "new"),
     "tools/info.py": (CKPT,),
     "tools/convert_checkpoint.py": (CKPT, "new.ckpt", *CONFIG),
+    "tools/export.py": ("--ckpt", CKPT, "-o", "new.onnx", "--format", "onnx", "--size", "64"),
     "tools/curves.py": ("lightning_logs/own/bicor", "-o", "new"),
     "tools/report.py": ("out",),
     "tools/compare.py": ("out", "-o", "new"),
