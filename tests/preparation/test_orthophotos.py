@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pytest
 import rasterio
+import rasterio.features
 import shapely
+import shapely.affinity
 import yaml
 from affine import Affine
 from rasterio.enums import ColorInterp
@@ -229,6 +231,31 @@ def test_all_touched_labels_more_than_centers(tmp_path):
         _, masks, _ = reassembled(tmp_path / "mine", 64, 128)
         assert (masks[:, : ends[0]] == 0).all() and (masks[:, ends[1] :] == 1).all()
         assert (masks[:, ends[0] : ends[1]] == 255).all()
+
+
+@pytest.mark.parametrize("options", [(), ("--all-touched",)])
+def test_outlines_larger_than_a_patch_leave_no_trace_of_where_they_are_cut(tmp_path, options):
+    """Against GDAL, given every outline whole."""
+    height, width = 600, 700
+    write_image(tmp_path / "ortho.tif", noise(1, height, width))
+    small = random_outlines(np.random.default_rng(6), 12, height / 8, width / 8)
+    large = [shapely.affinity.scale(each, 8, 8, origin=(0, 0)) for each in small]
+    frame = shapely.box(20.5, 20.5, 680.2, 580.7) - shapely.box(200.3, 150.6, 520.5, 400.5)
+    outlines = [frame, *large]
+    kinds = [("a", "b", "c")[n % 3] for n in range(len(outlines))]
+    ground = [on_ground(outline) for outline in outlines]
+    write_polygons(tmp_path / "labels.gpkg", ground, kinds)
+    split(tmp_path, *SPLIT[:-1], 300, "--stride", 300, *options)
+    indices = ["abc".index(kind) for kind in kinds]
+    expected = rasterio.features.rasterize(
+        zip(outlines, indices, strict=True),
+        (height, width),
+        fill=255,
+        all_touched=bool(options),
+        dtype="uint8",
+    )
+    _, found, _ = reassembled(tmp_path / "mine", height, width)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_classes_by_order_by_name_and_ignored(tmp_path):

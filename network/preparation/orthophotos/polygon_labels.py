@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +23,11 @@ from network.preparation.orthophotos.reprojection import reprojected
 from network.preparation.orthophotos.vectors import PolygonLayer
 
 _CLASS = "index"
+_AREA = 2
+"""Dimensions of a polygon, as GEOS counts them."""
+
+_BLOCK, _MARGIN = 256, 2
+"""Pixels of the squares in which outlines are burned, and by which these are cut larger."""
 
 
 @dataclass(frozen=True)
@@ -59,17 +64,64 @@ class PolygonLabels:
         self, outlines: np.ndarray, indices: np.ndarray, place: tuple[int, int, int, int]
     ) -> Burned:
         """Outlines in pixels of the image, in the order of the file."""
-        found = drawn(outlines)
+        mask, contested = np.empty(place[2:], np.uint8), 0
+        bounds = shapely.bounds(outlines)
+        for block in _blocks(place):
+            near = np.flatnonzero(_meets(bounds, block))
+            found, of = clipped(outlines[near], block)
+            part = self._burn_block(drawn(found), indices[near][of], block)
+            rows, cols = (
+                slice(block[n] - place[n], block[n] - place[n] + block[n + 2]) for n in (0, 1)
+            )
+            mask[rows, cols] = part.mask
+            contested += part.contested
+        return Burned(mask, contested)
 
+    def _burn_block(
+        self, outlines: Sequence[dict], indices: np.ndarray, block: tuple[int, int, int, int]
+    ) -> Burned:
         def burned(order: Sequence[int]) -> np.ndarray:
-            return burn([found[n] for n in order], indices[order], place, self.all_touched)
+            return burn([outlines[n] for n in order], indices[order], block, self.all_touched)
 
         by_class = np.argsort(indices, kind="stable")
         highest = burned(by_class)
         if len(set(indices)) < 2:
             return Burned(highest, 0)
         contested = int((highest != burned(by_class[::-1])).sum())
-        return Burned(burned(np.arange(len(found))) if contested else highest, contested)
+        return Burned(burned(np.arange(len(outlines))) if contested else highest, contested)
+
+
+def clipped(
+    outlines: np.ndarray, place: tuple[int, int, int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """What of (multi)polygons [n] lies in a part of an image, or less than ``_MARGIN`` beside it.
+
+    An outline that follows a town's streets is in every part, and GDAL goes through all of its
+    points for every row of pixels.
+
+    Returns:
+        polygons [m], and the indices [m] of those that they are of.
+    """
+    top, left, height, width = place
+    box = left - _MARGIN, top - _MARGIN, left + width + _MARGIN, top + height + _MARGIN
+    parts, owners = shapely.get_parts(shapely.clip_by_rect(outlines, *box), return_index=True)
+    polygons = shapely.get_dimensions(parts) == _AREA
+    return parts[polygons], owners[polygons]
+
+
+def _blocks(place: tuple[int, int, int, int]) -> Iterator[tuple[int, int, int, int]]:
+    """A part of an image in squares of ``_BLOCK`` pixels."""
+    top, left, height, width = place
+    for row in range(top, top + height, _BLOCK):
+        for col in range(left, left + width, _BLOCK):
+            yield row, col, min(_BLOCK, top + height - row), min(_BLOCK, left + width - col)
+
+
+def _meets(bounds: np.ndarray, place: tuple[int, int, int, int]) -> np.ndarray:
+    """Which of the boxes (x, y, x, y) [n, 4] touch a part of an image."""
+    top, left, height, width = place
+    xs, ys, xe, ye = bounds.T
+    return (xs <= left + width) & (xe >= left) & (ys <= top + height) & (ye >= top)
 
 
 def drawn(outlines: np.ndarray) -> list[dict]:
