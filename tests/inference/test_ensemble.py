@@ -8,9 +8,11 @@ import pytest
 import rasterio
 import torch
 
+from network.experiment import Experiment
 from network.files.hashing import file_hash
 from network.inference.ensemble import Ensemble
 from network.inference.segmenter import Segmenter
+from network.inference.trained_ensemble import TrainedEnsemble
 from tests.conftest import files_of, refused, succeed_here
 from tests.export.made import MANY, NETWORKS, write_checkpoint
 
@@ -90,7 +92,8 @@ def test_a_map_is_by_all_of_them_and_says_so(work, tmp_path):
 
 def test_a_test_says_all_of_them_and_so_do_its_readers(work, tmp_path):
     names = ["a.ckpt", "b.ckpt", "c.ckpt"]
-    succeed_here(work, "test.py", "-c", "bicor.py", "--ckpt", *names, "-o", "out")
+    windows = "test_window=64"  # images have 96x112 pixels
+    succeed_here(work, "test.py", "-c", "bicor.py", "--ckpt", *names, "-o", "out", windows)
     results = json.loads((work / "out/results.json").read_text())
     first, second, third = results["checkpoint"].pop("ensemble")
     assert results["checkpoint"] == {}
@@ -105,7 +108,7 @@ def test_a_test_says_all_of_them_and_so_do_its_readers(work, tmp_path):
     assert results["settings"]["net"].endswith(third["net"])
     assert "training" not in results
     assert results["splits"]["images_of_training"] is None  # c.ckpt does not say
-    succeed_here(work, "predict.py", "--ckpt", *names, IMAGE, "-o", tmp_path)
+    succeed_here(work, "predict.py", "--ckpt", *names, IMAGE, "-o", tmp_path, "--window", "64")
     maps = [read(path) for path in (work / "out/masks/scene_001_val.png",
                                           tmp_path / "scene_001_val.png")]  # fmt: skip
     assert np.array_equal(*maps)
@@ -121,7 +124,7 @@ def test_a_test_says_all_of_them_and_so_do_its_readers(work, tmp_path):
     refused(work, "b.ckpt is not what was tested", script="tools/report.py",
             arguments=(*moved, "b.ckpt", "a.ckpt", "c.ckpt"))  # fmt: skip
 
-    succeed_here(work, "test.py", "-c", "bicor.py", "--ckpt", "a.ckpt", "-o", "one")
+    succeed_here(work, "test.py", "-c", "bicor.py", "--ckpt", "a.ckpt", "-o", "one", windows)
     succeed_here(work, "tools/compare.py", "all=out", "one=one", "-o", tmp_path / "table")
     (table,) = (tmp_path / "table").glob("*.json")
     (of_all,), (of_one,) = (method["tests"] for method in json.loads(table.read_text())["methods"])
@@ -135,6 +138,21 @@ def test_images_that_any_of_them_was_trained_on_count(work):
     two = Ensemble.of_checkpoints([work / "a.ckpt", work / "b.ckpt"], "cpu")
     names = torch.load(work / "a.ckpt", weights_only=True)["protocol"]["train"]
     assert two.stored["protocol"]["train"] == sorted([*names, "more"])
+
+
+def test_a_checkpoint_that_says_nothing_is_as_the_config_says(work, tmp_path, monkeypatch, capsys):
+    content = torch.load(work / "b.ckpt", weights_only=True)
+    del content["identity"]
+    torch.save(content, tmp_path / "old.ckpt")
+    refused(work, "old.ckpt does not say what network it holds", script="predict.py",
+            arguments=("--ckpt", "a.ckpt", tmp_path / "old.ckpt", IMAGE, "-o", "new"))  # fmt: skip
+    monkeypatch.chdir(work)
+    capsys.readouterr()
+    found = TrainedEnsemble.open(Experiment.load("bicor.py"), ["a.ckpt", tmp_path / "old.ckpt"])
+    assert "old.ckpt does not say what it was trained with" in capsys.readouterr().out
+    image = torch.randn(1, 3, 64, 64)
+    both = Ensemble.of_checkpoints(["a.ckpt", "b.ckpt"], "cpu")
+    assert torch.equal(probabilities(found, image), probabilities(both, image))
 
 
 def test_what_is_no_ensemble(work):
