@@ -14,6 +14,7 @@ from network.scenes.options import SceneOptions
 from network.scenes.predict_files import predict_files
 
 if TYPE_CHECKING:
+    from network.inference.ensemble import Ensemble
     from network.inference.onnx_network import OnnxNetwork
     from network.inference.segmenter import Segmenter
 
@@ -27,7 +28,9 @@ def main() -> None:
     )
     parser.add_config(needed=False)
     parser.add_argument("-o", "--output", required=True, type=Path, help="folder for the maps")
-    parser.add_argument("--ckpt", help="checkpoint (default: with -c, the run's best)")
+    parser.add_checkpoints(
+        "of several, the mean of their probabilities (default: with -c, the run's best)"
+    )
     parser.add_argument(
         "--model",
         without="--ckpt",
@@ -80,12 +83,12 @@ def main() -> None:
     predict_files(_network(args), args.inputs, args.output, options)
 
 
-def _network(args: argparse.Namespace) -> Segmenter | OnnxNetwork:
+def _network(args: argparse.Namespace) -> Segmenter | Ensemble | OnnxNetwork:
     """The network that the command line names; torch is imported only where it is needed."""
     if args.model is None:
-        from network.cli.configs import open_network
+        from network.cli.configs import open_networks
 
-        return open_network(args)
+        return open_networks(args)
     if args.config or args.overrides:
         raise ConfigError(
             "--model says all of its network and runs on the CPU: leave out -c and settings"

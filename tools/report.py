@@ -30,7 +30,7 @@ def main() -> None:
         "-o", "--output", type=Path, help=f"HTML file (default: {REPORT} in RESULTS_DIR)"
     )
     viewer = {"needs": "--config", "without": "--scores-only"}
-    parser.add_argument("--ckpt", **viewer, help="the tested checkpoint, if it was moved")
+    parser.add_checkpoints("the tested one, if it was moved; of an ensemble, all", **viewer)
     parser.add_argument(
         "--images", type=int, default=40, **viewer, help="in the viewer (default: 40)"
     )

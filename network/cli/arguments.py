@@ -8,10 +8,11 @@ import os
 import re
 import sys
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from network.errors import ConfigError
+from network.files.model_folder import is_checkpoint
 
 _NUMBER = re.compile(r"-(\.?\d|inf|nan)")
 
@@ -20,13 +21,15 @@ class _Rule(NamedTuple):
     needs: str
     without: str
     unique: bool
+    more: Callable[[str], bool] | None
 
 
 class ScriptParser(argparse.ArgumentParser):
     """argparse's parser, which loses and mistakes nothing.
 
     Settings (``lr=1e-4``), paths and options may stand in any order: a list of values takes no
-    setting in, unless there is a file of that name, and one of numbers ends where the numbers end.
+    setting in, unless there is a file of that name, one of numbers ends where the numbers end, and
+    one of checkpoints where they end.
     Options are written in full. Refused are empty words, an option with a value that is given
     twice, and what the rules of ``add_argument`` say.
 
@@ -41,7 +44,13 @@ class ScriptParser(argparse.ArgumentParser):
         self._negative_number_matcher = _NUMBER  # argparse's own does not know -1e3
 
     def add_argument(
-        self, *names: str, needs: str = "", without: str = "", unique: bool = False, **options
+        self,
+        *names: str,
+        needs: str = "",
+        without: str = "",
+        unique: bool = False,
+        more: Callable[[str], bool] | None = None,
+        **options,
     ) -> argparse.Action:
         """As argparse does it, with rules.
 
@@ -50,10 +59,11 @@ class ScriptParser(argparse.ArgumentParser):
             needs: option without which this one has no effect, as ``--polygons`` or ``--mode val``.
             without: option beside which it has none.
             unique: no two of its values may be the same, or paths of one file.
+            more: whether a word behind the first value is one of its values.
             options: as argparse takes them.
         """
         action = super().add_argument(*names, **options)
-        self._rules[action.dest] = _Rule(needs, without, unique)
+        self._rules[action.dest] = _Rule(needs, without, unique, more)
         return action
 
     def add_config(
@@ -73,6 +83,23 @@ class ScriptParser(argparse.ArgumentParser):
         many = {"nargs": "+", "metavar": "CONFIG", "unique": True} if several else {}
         self.add_argument("-c", "--config", required=needed, help=config, **many)
         self.add_argument("overrides", nargs="*", metavar="name=value", help=overrides)
+
+    def add_checkpoints(self, text: str, **rules: str) -> None:
+        """``--ckpt`` for one checkpoint or several; a list of them, or None.
+
+        Args:
+            text: its help.
+            rules: of ``add_argument``.
+        """
+        self.add_argument(
+            "--ckpt",
+            nargs="+",
+            metavar="CHECKPOINT",
+            unique=True,
+            more=is_checkpoint,
+            help=text,
+            **rules,
+        )
 
     def parse_args(
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
@@ -99,6 +126,10 @@ class ScriptParser(argparse.ArgumentParser):
         """The option that a word begins with."""
         name = word.partition("=")[0] if word.startswith("--") else word[:2]
         return self._option_string_actions.get(name)
+
+    def rule(self, action: argparse.Action) -> _Rule | None:
+        """What ``add_argument`` was told of an option."""
+        return self._rules.get(action.dest)
 
     def _check(self, parsed: argparse.Namespace, given: list[argparse.Action]) -> None:
         for action, count in Counter(given).items():
@@ -177,11 +208,15 @@ class _Line:
         while taken < most and self.words and not self._is_option(self.words[0]):
             if not single and self._is_setting(self.words[0]):
                 self.settings.append(self.words.popleft())
-            elif action.nargs == "+" and taken and not _converts(action, self.words[0]):
+            elif action.nargs == "+" and taken and not self._goes_on(action, self.words[0]):
                 return
             else:
                 self.options.append(self.words.popleft())
                 taken += 1
+
+    def _goes_on(self, action: argparse.Action, word: str) -> bool:
+        rule = self.parser.rule(action)
+        return _converts(action, word) and (rule is None or rule.more is None or rule.more(word))
 
     def _is_option(self, word: str) -> bool:
         return word[:1] == "-" and word != "-" and " " not in word and not _NUMBER.match(word)

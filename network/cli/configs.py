@@ -14,7 +14,9 @@ from network.experiment import Experiment
 from network.experiment.loading import overridden, override_path
 from network.experiment.ranges import ACCELERATORS, check_choice
 from network.experiment.values import check_value
+from network.inference.ensemble import Ensemble
 from network.inference.segmenter import Segmenter
+from network.inference.trained_ensemble import open_trained
 from network.inference.trained_network import Trained
 
 INFERENCE = ("dataset", "net", "name", "accelerator", "devices", "precision")
@@ -52,17 +54,53 @@ def open_network(args: argparse.Namespace) -> Segmenter:
     """The trained network that a command line names: by its config, or by a checkpoint alone.
 
     Args:
-        args: of a ``ScriptParser`` with ``add_config(needed=False)`` and ``--ckpt``.
+        args: of a ``ScriptParser`` with ``add_config(needed=False)`` and ``add_checkpoints``.
 
     Raises:
         UserError: neither is given, or what is given cannot be used.
     """
+    checkpoint = one_checkpoint(args)
     if args.config:
-        return Trained.open(load_experiment(args, INFERENCE), args.ckpt)
-    if not args.ckpt:
+        return Trained.open(load_experiment(args, INFERENCE), checkpoint)
+    if checkpoint is None:
         raise ConfigError(
             "no network: name a checkpoint by --ckpt, or the config of a training by -c"
         )
+    return Segmenter.of_checkpoint(checkpoint, *_settings_alone(args))
+
+
+def open_networks(args: argparse.Namespace) -> Segmenter | Ensemble:
+    """As ``open_network``; of several checkpoints, their ensemble.
+
+    Args:
+        args: of a ``ScriptParser`` with ``add_config(needed=False)`` and ``add_checkpoints``.
+    """
+    if len(args.ckpt or ()) < 2:
+        return open_network(args)
+    if args.config:
+        return open_trained(load_experiment(args, INFERENCE), args.ckpt)
+    return Ensemble.of_checkpoints(args.ckpt, *_settings_alone(args))
+
+
+def one_checkpoint(args: argparse.Namespace) -> str | None:
+    """The checkpoint that a command line names; None where it names none.
+
+    Args:
+        args: of a ``ScriptParser`` with ``add_checkpoints``.
+
+    Raises:
+        ConfigError: it names several.
+    """
+    if len(args.ckpt or ()) > 1:
+        raise ConfigError(
+            f"--ckpt names {len(args.ckpt)} checkpoints, and {Path(sys.argv[0]).name} is of one "
+            "network: name one of them"
+        )
+    return args.ckpt[0] if args.ckpt else None
+
+
+def _settings_alone(args: argparse.Namespace) -> tuple[str, int | str | Sequence[int], str | None]:
+    """Accelerator, devices and precision of a command line without a config."""
     settings = Settings()
     hints = typing.get_type_hints(Settings)
     for text in args.overrides:
@@ -76,9 +114,7 @@ def open_network(args: argparse.Namespace) -> Segmenter:
         check_value(name, getattr(settings, name), hint, "the command line")
     check_choice("accelerator", settings.accelerator, ACCELERATORS)
     _say_what_is_idle(args.overrides, hints)
-    return Segmenter.of_checkpoint(
-        args.ckpt, settings.accelerator, settings.devices, settings.precision
-    )
+    return settings.accelerator, settings.devices, settings.precision
 
 
 @dataclass

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from network.cli.arguments import ScriptParser
-from network.cli.configs import INFERENCE, load_experiment, open_network
+from network.cli.configs import INFERENCE, load_experiment, one_checkpoint, open_network
 from network.datasets.checks import check_contents
 from network.datasets.dataset import SegmentationDataset
 from network.datasets.image_files import ImageFiles
@@ -37,7 +37,7 @@ def inspection_parser(description: str, writes: str, config: bool = True) -> Scr
     )
     parser.add_config(needed=config)
     parser.add_argument("-o", "--output", required=True, help="folder for what is drawn")
-    parser.add_argument("--ckpt", help="checkpoint (default: with -c, the run's best)")
+    parser.add_checkpoints("one alone (default: with -c, the run's best)")
     parser.add_argument(
         "--split",
         choices=SPLITS,
@@ -61,7 +61,7 @@ def open_images(
     Raises:
         UserError: no such config, checkpoint or image, or a faulty image.
     """
-    trained = Trained.open(load_experiment(args, READS), args.ckpt)
+    trained = Trained.open(load_experiment(args, READS), one_checkpoint(args))
     dataset = trained.dataset(args.split)
     dataset = select(dataset, names or spread(dataset, most))
     trained.experiment.check(trained.layout, dataset.samples)

@@ -26,7 +26,7 @@ def test_parser(description: str) -> ScriptParser:
         "--compare-tta", action="store_true", help="also score without test-time augmentation"
     )
     parser.add_argument("--rgb", action="store_true", help="save masks in colors as well")
-    parser.add_argument("--ckpt", help="checkpoint; without it, the run's best")
+    parser.add_checkpoints("of several, the mean of their probabilities (default: the run's best)")
     return parser
 
 
@@ -70,7 +70,8 @@ def run_test(
     Raises:
         ConfigError: the config is for another dataset.
     """
-    experiment = load_experiment(args, READS)
+    reads = (*READS, "seed") if len(args.ckpt or ()) > 1 else READS
+    experiment = load_experiment(args, reads)
     layout = experiment.build_dataset()
     if not isinstance(layout, dataset):
         raise ConfigError(
@@ -78,5 +79,12 @@ def run_test(
             f"for {dataset.__name__}; use the script of that dataset, or test.py, which takes any"
         )
     return test(
-        experiment, args.output, args.tta, args.rgb, args.ckpt, split, args.compare_tta, scenes
+        experiment,
+        args.output,
+        args.tta,
+        args.rgb,
+        args.ckpt or (),
+        split,
+        args.compare_tta,
+        scenes,
     )

@@ -13,7 +13,7 @@ from network.evaluation.image_scores import Variant
 from network.evaluation.mask_writer import MASKS
 from network.evaluation.output_folder import RESULTS, SCENES
 from network.evaluation.read_results import read_results
-from network.evaluation.results import passes_text, windows_text
+from network.evaluation.results import passes_text, tested_checkpoints, windows_text
 
 RULE = "rule of the splits"
 TRAINED_ON = "number of these images trained on"
@@ -34,7 +34,7 @@ class Tested:
         scored: indices of those in the means.
         protocol: what must be the same in all tests that are compared, by the words for it.
         seed: of the training.
-        checkpoint: SHA-256 of it.
+        checkpoint: SHA-256 of it; of an ensemble, those of all.
         circumstances: what may differ and is said: precision, device, commit, versions.
         settings: of the training where the test knows them, else of the test.
         saved_tta: augmentation of the masks that were saved.
@@ -110,7 +110,7 @@ def open_test(folder: Path, wanted: Mapping[str, str] | None = None) -> Tested:
             tuple(classes.index(name) for name in results["scored_classes"]),
             _protocol(results, variant),
             int(results["seed"]),
-            str(results["checkpoint"]["sha256"]),
+            " ".join(sorted(str(each["sha256"]) for each in tested_checkpoints(results))),
             _circumstances(results),
             _settings(results),
             next(iter(results["tta"])),

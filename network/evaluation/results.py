@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from network.datasets.catalog import Augmentation, DatasetSpec
 from network.datasets.layout import DatasetLayout, Sample, listed
 from network.evaluation.image_scores import Counts, Variant
+from network.files.hashing import file_hash
 from network.inference.checkpoint_keys import SETTINGS
+from network.inference.ensemble import Ensemble
+from network.inference.segmenter import Segmenter
 from network.metrics import Scores
+
+ENSEMBLE = "ensemble"
+"""Key of the checkpoints of several networks in the ``checkpoint`` of ``results.json``."""
 
 
 def recorded_scores(
@@ -53,6 +59,31 @@ def recorded_splits(
         "images_of_training": sum(tile in protocol["train"] for tile in tiles),
         "images_of_validation": sum(tile in protocol["val"] for tile in tiles),
     }
+
+
+def recorded_checkpoint(network: Segmenter | Ensemble) -> dict[str, Any]:
+    """The checkpoint of a network; of an ensemble, those of all, each with its network."""
+    if isinstance(network, Ensemble):
+        return {
+            ENSEMBLE: [
+                recorded_checkpoint(each)
+                | {"net": each.identity.described()}
+                | recorded_training(each.stored)
+                for each in network.members
+            ]
+        }
+    return {
+        "path": str(network.checkpoint),
+        "sha256": file_hash(network.checkpoint),
+        "epoch": network.stored["epoch"] + 1 if "epoch" in network.stored else None,
+        "converted": network.stored.get("converted"),
+        "notes": network.stored["notes"],
+    }
+
+
+def tested_checkpoints(results: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The checkpoint of a ``results.json``, or all of an ensemble, in order."""
+    return results["checkpoint"].get(ENSEMBLE) or [results["checkpoint"]]
 
 
 def recorded_training(stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from network.evaluation.mask_writer import MaskWriter
 from network.evaluation.output_folder import RESULTS, SCENES, check_output, replaced_outputs
 from network.evaluation.results import (
     notes,
+    recorded_checkpoint,
     recorded_scores,
     recorded_splits,
     recorded_training,
@@ -30,10 +31,11 @@ from network.evaluation.results import (
 from network.experiment import Experiment
 from network.experiment.provenance import provenance
 from network.files.band_images import check_image
-from network.files.hashing import file_hash
 from network.files.images import image_size
 from network.files.writing import write_json
+from network.inference.ensemble import Ensemble, EnsemblePredictor
 from network.inference.predictor import Predictor
+from network.inference.trained_ensemble import TrainedEnsemble, open_trained
 from network.inference.trained_network import Trained
 from network.metrics import Scores, count_pixels, score_table
 from network.scenes.blending import DEFAULT_OVERLAP, DEFAULT_WINDOW
@@ -46,7 +48,7 @@ MASK_KINDS = {"eroded": "eroded", "mask": "full"}
 
 
 def score(
-    predictors: Mapping[str, Predictor],
+    predictors: Mapping[str, Predictor | EnsemblePredictor],
     batches: Iterable[dict],
     spec: DatasetSpec,
     writer: MaskWriter,
@@ -91,21 +93,22 @@ def test(
     output: str | Path,
     tta: str = "none",
     rgb: bool = False,
-    checkpoint: str | Path | None = None,
+    checkpoints: Sequence[str | Path] = (),
     split: str = "test",
     compare_tta: bool = False,
     scenes: bool = False,
 ) -> list[Sample]:
     """Score a trained network on a split, save its masks and ``results.json``, print the scores.
 
-    Where images have no labels, masks are saved and nothing is scored.
+    Of several networks it is their ensemble. Where images have no labels, masks are saved and
+    nothing is scored.
 
     Args:
         experiment: the config that it was trained with.
         output: folder for masks and results.
         tta: ``none``, ``lr`` or ``d4``.
         rgb: also save masks in colors.
-        checkpoint: path; without it, the run's best.
+        checkpoints: paths; without them, the run's best. The probabilities of several are averaged.
         split: ``test`` or ``val``.
         compare_tta: also score without test-time augmentation.
         scenes: also score the publisher's whole tiles, predicted in blended windows.
@@ -119,7 +122,7 @@ def test(
         raise ConfigError("--compare-tta compares with -t lr or -t d4; add one of them")
     output = Path(output)
     check_output(output)
-    trained = Trained.open(experiment, checkpoint)
+    trained = open_trained(experiment, checkpoints)
     experiment = trained.experiment
     layout, spec = trained.layout, trained.spec
     dataset = trained.dataset(split)
@@ -163,13 +166,7 @@ def test(
                 name: {"passes": len(predict.passes)} | asdict(spec.augmentation(name))
                 for name, predict in predictors.items()
             },
-            "checkpoint": {
-                "path": str(trained.checkpoint),
-                "sha256": file_hash(trained.checkpoint),
-                "epoch": trained.stored["epoch"] + 1 if "epoch" in trained.stored else None,
-                "converted": trained.stored.get("converted"),
-                "notes": trained.stored["notes"],
-            },
+            "checkpoint": recorded_checkpoint(trained),
             "precision": trained.precision,
         }
         names = [sample.name for sample in samples]
@@ -178,6 +175,8 @@ def test(
             of = {sample.name: layout.tile(sample) for sample in samples}
             write_confusions(aside / CONFUSIONS, counts, of)
         results |= provenance(experiment, trained.device)
+        if isinstance(trained, Ensemble):
+            results["settings"]["net"] = trained.described()
         write_json(aside / RESULTS, results | recorded_training(trained.stored))
     if scores:
         columns = {variant.title: found for variant, found in scores.items()}
@@ -187,8 +186,8 @@ def test(
 
 
 def score_scenes(
-    trained: Trained,
-    predictors: Mapping[str, Predictor],
+    trained: Trained | TrainedEnsemble,
+    predictors: Mapping[str, Predictor | EnsemblePredictor],
     layout: DatasetLayout,
     tiles: Sequence[Sample],
     writer: MaskWriter,
@@ -225,7 +224,9 @@ def score_scenes(
     return _in_order(names, counts, predictors, SCENES)
 
 
-def _windows(samples: Sequence[Sample], window: int, predictor: Predictor) -> dict[str, Any] | None:
+def _windows(
+    samples: Sequence[Sample], window: int, predictor: Predictor | EnsemblePredictor
+) -> dict[str, Any] | None:
     """What is recorded, and said, of images that are predicted in windows; None where none is."""
     large = sum(max(image_size(sample.image)) > window for sample in samples)
     if not large:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from network.errors import CheckpointError, ConfigError, ExportError, OutputError
 from network.files.hashing import file_hash
+from network.inference.agreement import differing
 from network.inference.checkpoint_files import WholeFiles, load_checkpoint, weights_file
 from network.inference.checkpoint_keys import (
     AVERAGED,
@@ -22,6 +23,7 @@ from network.inference.checkpoint_keys import (
     VERSIONS,
 )
 from network.inference.identity import Identity
+from network.inference.protocols import joined_protocol
 
 _NET = "net."
 _MUST_AGREE = ("network", "settings", "objects", "classes", "ignore_index", "bands", "band_numbers",
@@ -72,7 +74,7 @@ def average_checkpoints(paths: Sequence[str | Path], target: str | Path) -> list
     sources = zip(files, digests, checkpoints, strict=True)
     content |= {
         IDENTITY: identities[0].record(),
-        PROTOCOL: _protocol(checkpoints),
+        PROTOCOL: joined_protocol([each.get(PROTOCOL) for each in checkpoints]),
         AVERAGED: {
             "from": [{"path": str(path), "sha256": digest, "epoch": _epoch(checkpoint)}
                      for path, digest, checkpoint in sources],
@@ -104,15 +106,8 @@ def _check_agreement(first: Identity, other: Identity, path: Path, other_path: P
     Raises:
         CheckpointError: they do.
     """
-    differing = [
-        f"{name}={getattr(first, name)!r} and {getattr(other, name)!r}"
-        for name in _MUST_AGREE
-        if getattr(first, name) != getattr(other, name)
-    ]
-    if differing:
-        raise CheckpointError(
-            f"{path} and {other_path} are no checkpoints of one network: {'; '.join(differing)}"
-        )
+    if found := differing(first, other, _MUST_AGREE):
+        raise CheckpointError(f"{path} and {other_path} are no checkpoints of one network: {found}")
 
 
 def _weights(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -151,19 +146,6 @@ def _differing(checkpoints: Sequence[Mapping[str, Any]], name: str) -> int:
     """Index of the first checkpoint that says something else than the first; 0 for none."""
     said = checkpoints[0].get(name)
     return next((i for i, each in enumerate(checkpoints) if each.get(name) != said), 0)
-
-
-def _protocol(checkpoints: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """What any of them was trained and validated on; None where one does not say."""
-    found = [each.get(PROTOCOL) for each in checkpoints]
-    if not all(isinstance(each, Mapping) for each in found):
-        return None
-    union = {
-        kind: sorted({n for each in found for n in each.get(kind) or ()})
-        for kind in ("train", "val")
-    }
-    rules = [each.get("rule") for each in found]
-    return {"rule": rules[0] if all(rule == rules[0] for rule in rules) else None} | union
 
 
 def _epoch(checkpoint: Mapping[str, Any]) -> int | None:

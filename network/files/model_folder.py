@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,12 @@ _TYPES = {
     "I64": ("int64", 8), "I32": ("int32", 4), "I16": ("int16", 2), "I8": ("int8", 1),
     "U8": ("uint8", 1), "BOOL": ("bool", 1),
 }  # fmt: skip
+_CHECKPOINTS = (".ckpt", ".pt", ".pth", ".safetensors")
+
+
+def is_checkpoint(path: str | Path) -> bool:
+    """Whether a path is that of a checkpoint by its name, or of a model folder."""
+    return Path(path).suffix.lower() in _CHECKPOINTS or os.path.isfile(os.path.join(path, WEIGHTS))
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -108,9 +108,43 @@ def check_resumed(
     return _notes(before, now, path)
 
 
+def check_other_network(
+    experiment: Experiment, spec: DatasetSpec, before: Identity, path: str | Path
+) -> list[str]:
+    """Refuse a network of another class than the config's, unless it is for the same dataset.
+
+    Args:
+        experiment: the config.
+        spec: of its dataset.
+        before: what the checkpoint says.
+        path: of it, for messages.
+
+    Returns:
+        what its user must know.
+
+    Raises:
+        CheckpointError: the datasets contradict each other.
+    """
+    now = Identity.of(experiment, spec)
+    _check_dataset(before, now, path)
+    built = f"{path} holds {before.described()}, built from its own record (config: {now.kind})"
+    if asked := [text for text in experiment.overrides if _of_net(text)]:
+        built += f", which has nothing to do with {', '.join(asked)}"
+    return [built, *_notes(before, now.with_network(before), path)]
+
+
+def differing(first: Identity, other: Identity, names: Sequence[str]) -> str:
+    """What two records say otherwise, in words; nothing where they agree."""
+    return "; ".join(
+        f"{name}={getattr(first, name)!r} and {getattr(other, name)!r}"
+        for name in names
+        if getattr(first, name) != getattr(other, name)
+    )
+
+
 def _check_network(before: Identity, now: Identity, path: str | Path) -> None:
     """Refuse another class; one of the same name may have moved to another module."""
-    if before.network.rpartition(".")[2] != now.network.rpartition(".")[2]:
+    if before.kind != now.kind:
         raise CheckpointError(
             f"{path} holds another network than the config builds: {before.network} "
             f"(config: {now.network})"

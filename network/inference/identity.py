@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
@@ -109,6 +109,11 @@ class Identity:
         )
 
     @property
+    def kind(self) -> str:
+        """Name of the network's class, which may have moved to another module."""
+        return self.network.rpartition(".")[2]
+
+    @property
     def is_pretrained(self) -> bool:
         """Whether training starts from weights of another training."""
         return any(value not in ("False", "None") for value in self.first_weights.values())
@@ -187,7 +192,17 @@ class Identity:
         """The network as the call that builds it."""
         given = {name: repr(value) for name, value in self.settings.items()} | self.objects
         arguments = ", ".join(f"{name}={value}" for name, value in given.items())
-        return f"{self.network.rpartition('.')[2]}({arguments})"
+        return f"{self.kind}({arguments})"
+
+    def with_network(self, other: Identity) -> Identity:
+        """The dataset of this with the network of another."""
+        return replace(
+            self,
+            network=other.network,
+            settings=other.settings,
+            objects=other.objects,
+            first_weights=other.first_weights,
+        )
 
     def record(self) -> dict[str, Any]:
         """The record for a checkpoint, of plain values."""

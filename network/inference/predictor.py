@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from network.datasets.catalog import PLAIN, Augmentation
 from network.devices import AUTOCAST_DTYPES, release_freed_memory
-from network.models.geometry import min_size_of
+from network.models.geometry import min_size_of, stride_of
 from network.models.output import segment
 from network.models.padding import resized
 
@@ -46,6 +46,11 @@ class Predictor:
         self.min_size = math.ceil(min_size_of(net) / min(1.0, *augmentation.scales))
         self.dtype = AUTOCAST_DTYPES[precision]
         self.runs = 0
+
+    @property
+    def stride(self) -> int:
+        """Pixels of the coarsest features; windows of a scene start at its multiples."""
+        return stride_of(self.net)
 
     @torch.inference_mode()
     def __call__(self, image: Tensor) -> Tensor:

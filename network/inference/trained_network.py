@@ -27,8 +27,8 @@ from network.inference.segmenter import Segmenter
 
 
 @dataclass
-class Trained(Segmenter):
-    """What a test, a figure or a report starts from.
+class OnDataset:
+    """Part of what a test, a figure or a report starts from: the data.
 
     Attributes:
         experiment: the config, its network's settings as the checkpoint says.
@@ -39,6 +39,19 @@ class Trained(Segmenter):
     experiment: Experiment
     layout: DatasetLayout
     data: SegmentationDataModule
+
+    def dataset(self, split: str) -> SegmentationDataset:
+        """The samples of ``train``, ``val`` or ``test``, whole and as they are."""
+        return SegmentationDataset(self.layout, split)
+
+    def batches(self, dataset: SegmentationDataset) -> Batches:
+        """Batches of a dataset, in order, normalised and on the device."""
+        return Batches(self.data, self.data.whole_images(dataset), self.device)
+
+
+@dataclass
+class Trained(OnDataset, Segmenter):
+    """What a test, a figure or a report starts from."""
 
     @classmethod
     def open(cls, experiment: Experiment, checkpoint: str | Path | None = None) -> Trained:
@@ -74,14 +87,6 @@ class Trained(Segmenter):
             layout=layout,
             data=experiment.build_data(layout),
         )
-
-    def dataset(self, split: str) -> SegmentationDataset:
-        """The samples of ``train``, ``val`` or ``test``, whole and as they are."""
-        return SegmentationDataset(self.layout, split)
-
-    def batches(self, dataset: SegmentationDataset) -> Batches:
-        """Batches of a dataset, in order, normalised and on the device."""
-        return Batches(self.data, self.data.whole_images(dataset), self.device)
 
 
 @dataclass

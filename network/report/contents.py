@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +11,18 @@ from tqdm import tqdm
 
 from network.datasets.display import display_note
 from network.datasets.layout import listed, size_fault
-from network.errors import CheckpointError, DataError
+from network.errors import CheckpointError, ConfigError, DataError
 from network.evaluation.image_scores import IMAGE_SCORES, ImageScore, Variant, read_image_scores
 from network.evaluation.mask_writer import MASKS
 from network.evaluation.output_folder import RESULTS
-from network.evaluation.results import notes, passes_text, windows_text
+from network.evaluation.results import notes, passes_text, tested_checkpoints, windows_text
 from network.evaluation.test import MASK_KINDS
 from network.experiment import Experiment
 from network.figures.painting import color_table
 from network.files.hashing import file_hash
 from network.files.images import read_indices
 from network.inference.inspection import Inspection, select
+from network.inference.trained_ensemble import TrainedEnsemble, open_trained
 from network.inference.trained_network import Trained
 from network.pages.page import PAGE_LIMIT
 from network.pages.previews import css_color, fitting, heatmap_previews, mask_preview, preview
@@ -31,13 +32,14 @@ ONLY_SCORES = (
     "Only scores: the page was made without looking into the network. With the config of the test, "
     "-c CONFIG, it shows images and heatmaps too."
 )
+NO_HEATMAPS = "No heatmaps: they are of one network, and this is a test of an ensemble."
 _RESERVE = 1_000_000
 
 
 def report_contents(
     folder: Path,
     results: dict[str, Any],
-    trained: Trained | None,
+    trained: Trained | TrainedEnsemble | None,
     most: int = 40,
     side: int = 512,
 ) -> dict[str, Any]:
@@ -62,13 +64,15 @@ def report_contents(
         viewer = _viewer(folder, results, trained, variant, scores, most, side)
         window, shown_as = trained.experiment.test_window, display_note(trained.spec)
         previews = _described(viewer, len(scores), side, window, shown_as)
+        if isinstance(trained, TrainedEnsemble):
+            previews += f" {NO_HEATMAPS}"
     place = {entry["name"]: index for index, entry in enumerate(viewer)}
-    checkpoint = results["checkpoint"]
-    epoch = f", epoch {checkpoint['epoch']}" if checkpoint["epoch"] else ""
+    tested = tested_checkpoints(results)
+    runs = dict.fromkeys(Path(each["path"]).resolve().parent.name for each in tested)
     return {
         "title": f"{results['dataset']}, {results['split']}",
-        "run": Path(checkpoint["path"]).resolve().parent.name,
-        "checkpoint": f"{checkpoint['path']}{epoch}",
+        "run": ", ".join(runs),
+        "checkpoint": _named(tested),
         "created": results["date"][:16].replace("T", " "),
         "classes": [
             {
@@ -108,14 +112,14 @@ def report_contents(
 
 
 def open_tested(
-    results: dict[str, Any], config: str | Path, checkpoint: str | None = None
-) -> Trained:
-    """The network that a test was of.
+    results: dict[str, Any], config: str | Path, checkpoints: Sequence[str] | None = None
+) -> Trained | TrainedEnsemble:
+    """The network, or the ensemble, that a test was of.
 
     Args:
         results: of the test. The config that they name is not executed: they may be of others.
         config: of the test.
-        checkpoint: where it lies now, if it was moved.
+        checkpoints: where they lie now, if they were moved, in the order of the test.
 
     Raises:
         UserError: config or checkpoint are gone, or the checkpoint is another.
@@ -124,19 +128,36 @@ def open_tested(
     if not isinstance(overrides, list) or not all(isinstance(text, str) for text in overrides):
         raise DataError(f"the {RESULTS} lacks the overrides of the test: test again")
     experiment = Experiment.load(config, overrides)
-    trained = Trained.open(experiment, checkpoint or results["checkpoint"]["path"])
-    if file_hash(trained.checkpoint) != results["checkpoint"]["sha256"]:
-        raise CheckpointError(
-            f"{trained.checkpoint} is not what was tested (its SHA-256 is another): test again, "
-            "or name the tested one by --ckpt"
+    tested = tested_checkpoints(results)
+    if checkpoints and len(checkpoints) != len(tested):
+        raise ConfigError(
+            f"--ckpt names {len(checkpoints)}, and the test was of {len(tested)}: name each, in "
+            "the order of the test"
         )
+    trained = open_trained(experiment, checkpoints or [each["path"] for each in tested])
+    networks = trained.members if isinstance(trained, TrainedEnsemble) else [trained]
+    for network, of_test in zip(networks, tested, strict=True):
+        if file_hash(network.checkpoint) != of_test["sha256"]:
+            raise CheckpointError(
+                f"{network.checkpoint} is not what was tested (its SHA-256 is another): test "
+                "again, or name the tested one by --ckpt"
+            )
     return trained
+
+
+def _named(tested: Sequence[Mapping[str, Any]]) -> str:
+    """The checkpoint of a test with its epoch, or all of an ensemble."""
+    names = [
+        f"{each['path']}{', epoch ' + str(each['epoch']) if each['epoch'] else ''}"
+        for each in tested
+    ]
+    return names[0] if len(names) == 1 else f"ensemble of {'; '.join(names)}"
 
 
 def _viewer(
     folder: Path,
     results: dict[str, Any],
-    trained: Trained,
+    trained: Trained | TrainedEnsemble,
     variant: Variant | None,
     scores: Sequence[ImageScore],
     most: int,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from network.inference.ensemble import EnsemblePredictor
 from network.inference.predictor import Predictor
-from network.models.geometry import stride_of
 from network.scenes.blending import DEFAULT_OVERLAP, Tiling, blend, check_windows, tile
 
 
-def predict_classes(image: Tensor, predictor: Predictor, num_classes: int, window: int) -> Tensor:
+def predict_classes(
+    image: Tensor, predictor: Predictor | EnsemblePredictor, num_classes: int, window: int
+) -> Tensor:
     """Class indices of images; of a side above ``window``, in blended windows as scenes are.
 
     Shapes: normalised float [B, bands, H, W] on the device of the predictor -> int64 [B, H, W].
@@ -28,20 +30,22 @@ def predict_classes(image: Tensor, predictor: Predictor, num_classes: int, windo
     if max(height, width) <= window:
         return predictor(image).argmax(dim=1)
     check_test_window(window, predictor)
-    tiling = tile(height, width, window, DEFAULT_OVERLAP, stride_of(predictor.net))
+    tiling = tile(height, width, window, DEFAULT_OVERLAP, predictor.stride)
     return torch.stack([_blended(each[None], predictor, tiling, num_classes) for each in image])
 
 
-def check_test_window(window: int, predictor: Predictor) -> None:
+def check_test_window(window: int, predictor: Predictor | EnsemblePredictor) -> None:
     """Refuse windows that are too small for the network.
 
     Raises:
         ConfigError: they are below its stride.
     """
-    check_windows(window, DEFAULT_OVERLAP, stride_of(predictor.net), "test_window=")
+    check_windows(window, DEFAULT_OVERLAP, predictor.stride, "test_window=")
 
 
-def _blended(image: Tensor, predictor: Predictor, tiling: Tiling, num_classes: int) -> Tensor:
+def _blended(
+    image: Tensor, predictor: Predictor | EnsemblePredictor, tiling: Tiling, num_classes: int
+) -> Tensor:
     classes = torch.empty(image.shape[-2:], dtype=torch.long, device=image.device)
 
     def read(top: int, left: int) -> tuple[Tensor, None]:

@@ -23,6 +23,7 @@ from network.scenes.prediction_record import PREDICTIONS, PredictionRecord
 from network.scenes.rasters import Raster, bounded_cache
 
 if TYPE_CHECKING:
+    from network.inference.ensemble import Ensemble, EnsemblePredictor
     from network.inference.onnx_network import OnnxNetwork, OnnxPredictor
     from network.inference.predictor import Predictor
     from network.inference.segmenter import Segmenter
@@ -32,7 +33,7 @@ _OF_THE_DEVICE = ("OutOfMemoryError", "AcceleratorError")
 
 
 def predict_files(
-    segmenter: Segmenter | OnnxNetwork,
+    segmenter: Segmenter | Ensemble | OnnxNetwork,
     inputs: Sequence[str | Path],
     output: Path,
     options: SceneOptions,
@@ -123,8 +124,8 @@ def list_inputs(inputs: Sequence[str | Path]) -> list[Path]:
 
 
 def _predict_file(
-    segmenter: Segmenter | OnnxNetwork,
-    predictor: Predictor | OnnxPredictor,
+    segmenter: Segmenter | Ensemble | OnnxNetwork,
+    predictor: Predictor | EnsemblePredictor | OnnxPredictor,
     path: Path,
     output: Path,
     options: SceneOptions,
@@ -176,5 +177,7 @@ def _is_full(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def _settings(segmenter: Segmenter | OnnxNetwork, options: SceneOptions) -> dict[str, Any]:
+def _settings(
+    segmenter: Segmenter | Ensemble | OnnxNetwork, options: SceneOptions
+) -> dict[str, Any]:
     return options.record() | segmenter.record()

@@ -17,6 +17,7 @@ from network.scenes.blending import DEFAULT_OVERLAP, DEFAULT_WINDOW, Tiling, ble
 from network.scenes.rasters import NODATA, Part, Raster, bounded_cache
 
 if TYPE_CHECKING:
+    from network.inference.ensemble import Ensemble, EnsemblePredictor
     from network.inference.onnx_network import OnnxNetwork, OnnxPredictor
     from network.inference.predictor import Predictor
     from network.inference.segmenter import Segmenter
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 def predict_scene(
     raster: Raster,
-    segmenter: Segmenter | OnnxNetwork,
-    predictor: Predictor | OnnxPredictor,
+    segmenter: Segmenter | Ensemble | OnnxNetwork,
+    predictor: Predictor | EnsemblePredictor | OnnxPredictor,
     tiling: Tiling,
     everywhere: bool = False,
 ) -> Iterator[tuple[slice, slice, np.ndarray, Array]]:
@@ -62,7 +63,9 @@ def predict_scene(
             yield region.rows, region.cols, classes, region.probabilities
 
 
-def predict_tile(path: Path, segmenter: Segmenter, predictor: Predictor) -> np.ndarray:
+def predict_tile(
+    path: Path, segmenter: Segmenter | Ensemble, predictor: Predictor | EnsemblePredictor
+) -> np.ndarray:
     """Class indices uint8 [H, W] of every pixel of an image file, in windows of default size.
 
     Where the file holds no data (alpha apart, as in training) they are ``NODATA``.

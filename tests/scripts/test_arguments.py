@@ -40,17 +40,18 @@ def test_every_script_has_the_same_parser(script):
 @pytest.mark.parametrize(
     ("script", "option", "values"),
     [
-        (script, action.option_strings[-1], ["1", "2"])
+        (script, name, ["1.ckpt", "2.ckpt"] if name == "--ckpt" else ["1", "2"])
         for script in SCRIPTS
         if (found := parser_of(script)).takes_settings
         for action in found._actions
         if action.option_strings and action.nargs not in (None, 0)
+        for name in action.option_strings[-1:]
     ],
 )  # fmt: skip
 def test_no_list_of_values_takes_a_setting(script, option, values):
     options = (a for a in parser_of(script)._actions if a.option_strings)
-    others = [a.option_strings[-1] for a in options if a.required]
-    required = [word for name in others if name != option for word in (name, "there")]
+    needed = [(a.option_strings[-1], *(a.choices or ["there"])) for a in options if a.required]
+    required = [word for words in needed if words[0] != option for word in words[:2]]
     for place in range(len(values) + 1):
         words = [*required, option, *values[:place], "net.mix=0", *values[place:], "lr=1"]
         args = parser_of(script).parse_args(words)
@@ -73,6 +74,28 @@ def test_a_file_of_that_name_is_no_setting(tmp_path, monkeypatch):
     args = parsed("day=1.tif", "day=2.tif", "--images", "day=1.tif", "name=x")
     assert args.paths == args.images == ["day=1.tif"]
     assert args.overrides == ["day=2.tif", "name=x"]
+
+
+def test_a_list_of_checkpoints_ends_where_they_end(tmp_path):
+    (tmp_path / "model.safetensors").touch()
+    made = parser()
+    made.add_checkpoints("of a test")
+    words = [
+        "-c",
+        "config.py",
+        "--ckpt",
+        "one",
+        "b.CKPT",
+        str(tmp_path),
+        "c.pt",
+        "scene.tif",
+        "d.pt",
+    ]
+    args = made.parse_args(words)
+    assert args.ckpt == ["one", "b.CKPT", str(tmp_path), "c.pt"]
+    assert args.paths == ["scene.tif", "d.pt"]
+    with pytest.raises(ConfigError, match=r"a\.ckpt named 2 times"):
+        made.parse_args(["-c", "config.py", "--ckpt", "a.ckpt", "./a.ckpt"])
 
 
 def test_a_list_of_numbers_ends_where_the_numbers_end():
