@@ -32,6 +32,7 @@ OTHER = {
     "backbone_options": {"drop_path_rate": 0.1},
     "f2ce": False,
     "ce2f": False,
+    "embed_std": 1.0,
 }
 FROM_THE_DATASET = {"num_classes": 7, "in_chans": 4}
 FOR_INFORMATION = {"pretrained"}

@@ -13,6 +13,8 @@ WRITERS = {script: command for script, command in GOOD.items() if script != "too
 WRITERS["test.py"] = (*GOOD["test.py"], "--rgb")
 WRITERS["predict.py"] = (*GOOD["predict.py"], "--rgb", "--polygons", "--probabilities")
 del WRITERS["tools/convert_checkpoint.py"]  # tests/inference/test_published_weights.py
+del WRITERS["tools/export.py"]  # tests/export
+del WRITERS["tools/info.py"]  # writes nothing
 del WRITERS["train.py"]  # below: it moves aside what is there
 del WRITERS["study.py"]  # tests/studies
 
