@@ -25,7 +25,7 @@ endif
 
 setup: $(READY)
 
-$(VENV)/.ready: requirements.txt requirements-dev.txt constraints.txt
+$(VENV)/.ready: requirements.txt requirements-dev.txt requirements-export.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "error: $(PYTHON) is older than Python 3.10; try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
