@@ -14,12 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.forked import Forked
+from tests.forked import REPOSITORY, Forked
 
 # Started in the background, this process ignores Ctrl-C, and so would the scripts that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-REPOSITORY = Path(__file__).resolve().parents[1]
 
 FOLDER_CONFIG = """
 from functools import partial

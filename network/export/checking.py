@@ -1,13 +1,13 @@
-"""An exported network is run at once and compared with the one that it was made of."""
+"""What is written of a network is run at once and compared with the one that it was made of."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from network.errors import ExportError, first_line
 from network.export.graph import GraphOptions, value_type
@@ -19,10 +19,12 @@ BOUND, HALF_BOUND = 1e-4, 2e-2
 """Most that a probability may differ by; with 16 bits."""
 SIZES = ((256, 256), (512, 384), (333, 277))
 """Height and width of the test images of a graph for any size."""
+SAME_BOUND, SAME_SIZES = 1e-5, ((128, 128), (97, 141))
+"""The same of a network that is read again: its weights are the same, to the last bit."""
 _GRAIN = 16
 
 
-def largest_difference(
+def check_export(
     segmenter: Segmenter, options: GraphOptions, run: Callable[[Tensor], Tensor]
 ) -> float:
     """Run an exported network on test images, and compare its probabilities.
@@ -38,15 +40,54 @@ def largest_difference(
     Raises:
         ExportError: it cannot be run, or differs by more than ``BOUND`` or ``HALF_BOUND``.
     """
-    net = copy.deepcopy(segmenter.net).cpu().eval()
-    least = min_size_of(net)
     sizes = ((options.size,) * 2,) if options.size else SIZES
+    worst = _largest_difference(segmenter, options, run, sizes)
+    bound = HALF_BOUND if options.half else BOUND
+    if worst > bound:
+        raise ExportError(
+            f"the exported network differs from the trained one by up to {worst:.2g} of a "
+            f"probability, more than {bound:g}; nothing was written"
+        )
+    return worst
+
+
+def check_same(segmenter: Segmenter, net: nn.Module) -> float:
+    """Compare a network that was written and read again with that of a segmenter.
+
+    Args:
+        segmenter: the network that was written.
+        net: the one that was read.
+
+    Returns:
+        the largest absolute difference of a probability.
+
+    Raises:
+        ExportError: it is above ``SAME_BOUND``.
+    """
+    probabilities = _probabilities_of(segmenter, net)
+    worst = _largest_difference(segmenter, GraphOptions(), probabilities, SAME_SIZES)
+    if worst > SAME_BOUND:
+        raise ExportError(
+            f"what was written differs from the network by up to {worst:.2g} of a probability, "
+            f"more than {SAME_BOUND:g}; it was removed"
+        )
+    return worst
+
+
+def _largest_difference(
+    segmenter: Segmenter,
+    options: GraphOptions,
+    run: Callable[[Tensor], Tensor],
+    sizes: Sequence[tuple[int, int]],
+) -> float:
+    """Of a probability, on test images of some sizes, on the CPU."""
+    probabilities = _probabilities_of(segmenter, segmenter.net)
+    least = min_size_of(segmenter.net)
     worst = 0.0
     for batch, (height, width) in enumerate(sizes, 1):
         stored = _drawn(segmenter, batch % 2 + 1, max(height, least), max(width, least))
         normalised = segmenter.normalise(stored)
-        with torch.inference_mode():
-            wanted = segment(net, normalised, segmenter.spec.num_classes).logits.softmax(dim=1)
+        wanted = probabilities(normalised)
         image = stored if options.raw else normalised.contiguous()
         try:
             found = run(image.to(value_type(segmenter, options)))
@@ -57,13 +98,17 @@ def largest_difference(
         same = found.shape == wanted.shape
         apart = (found.float() - wanted).abs().max().item() if same else float("inf")
         worst = max(worst, apart if np.isfinite(apart) else float("inf"))
-    bound = HALF_BOUND if options.half else BOUND
-    if worst > bound:
-        raise ExportError(
-            f"the exported network differs from the trained one by up to {worst:.2g} of a "
-            f"probability, more than {bound:g}; nothing was written"
-        )
     return worst
+
+
+def _probabilities_of(segmenter: Segmenter, net: nn.Module) -> Callable[[Tensor], Tensor]:
+    net = copy.deepcopy(net).cpu().to(memory_format=torch.channels_last).eval()
+
+    @torch.inference_mode()
+    def run(image: Tensor) -> Tensor:
+        return segment(net, image, segmenter.spec.num_classes).logits.softmax(dim=1)
+
+    return run
 
 
 def _drawn(segmenter: Segmenter, batch: int, height: int, width: int) -> Tensor:

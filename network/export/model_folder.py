@@ -10,9 +10,9 @@ from typing import Any
 from safetensors.torch import save_file
 
 from network.errors import CheckpointError, ExportError, MissingDataError
+from network.export.checking import check_same
 from network.export.facts import facts_of
 from network.export.model_card import model_card
-from network.export.same_network import check_same
 from network.files.hashing import file_hash
 from network.files.images import IMAGE_SUFFIXES
 from network.files.model_folder import CARD, CONFIG, WEIGHTS

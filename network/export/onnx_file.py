@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from network.datasets.spec_record import record_of
-from network.export.checking import largest_difference
+from network.export.checking import check_export
 from network.export.deepness import deepness_metadata
 from network.export.graph import GraphOptions, trace, value_type
 from network.export.packages import needed
@@ -74,7 +74,7 @@ def write_onnx(
         def run(image: Tensor) -> Tensor:
             return torch.from_numpy(network.run(image.numpy()))
 
-        return largest_difference(segmenter, options, run)
+        return check_export(segmenter, options, run)
 
 
 def _record(segmenter: Segmenter, options: GraphOptions) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import torch
 from torch.export import ExportedProgram
 
 from network.errors import ExportError
-from network.export.checking import largest_difference
+from network.export.checking import check_export
 from network.export.graph import GraphOptions, trace
 from network.export.packages import needed
 from network.export.stac_item import stac_item
@@ -47,7 +47,7 @@ def write_program(segmenter: Segmenter, target: Path, options: GraphOptions) -> 
         warnings.simplefilter("ignore")
         torch.export.save(program, temporary)
         run = torch.export.load(temporary).module()
-        difference = largest_difference(segmenter, options, run)
+        difference = check_export(segmenter, options, run)
         facts = {
             "file:size": temporary.stat().st_size,
             # A multihash: 0x12 is SHA-256, of 0x20 bytes.
@@ -61,7 +61,7 @@ def write_program(segmenter: Segmenter, target: Path, options: GraphOptions) -> 
 def _of_any_layout(program: ExportedProgram) -> ExportedProgram:
     """Without guards on how the example lay in memory, as that no side of a map was 1.
 
-    The graph decides nothing by them; ``largest_difference`` holds that.
+    The graph decides nothing by them; ``check_export`` holds that.
     """
     if getattr(program, "_guards_code", None):
         program._guards_code = []

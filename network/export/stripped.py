@@ -8,8 +8,8 @@ from pathlib import Path
 from torch import nn
 
 from network.errors import CheckpointError, OutputError
+from network.export.checking import check_same
 from network.export.facts import facts_of
-from network.export.same_network import check_same
 from network.inference.checkpoint_files import (
     WholeFiles,
     as_stored,

@@ -16,7 +16,7 @@ from network.datasets.catalog import Augmentation, DatasetSpec
 from network.datasets.spec_record import spec_of
 from network.errors import CheckpointError, ConfigError, DataError, first_line
 from network.files.hashing import file_hash
-from network.files.notes import say_once
+from network.inference.image_type import note_other_type
 
 METADATA = "bicor_seg"
 """Key of the metadata that say what the network is, as JSON."""
@@ -136,14 +136,7 @@ class OnnxNetwork:
                 f"{path} holds {dtype}, and {self.path} takes {takes} as they are stored; export "
                 "the network without --raw"
             )
-        trained = self.stored["image_type"] or str(dtype)
-        if self.spec.scale is not None and trained != str(dtype):
-            say_once(
-                path.parent,
-                "type",
-                f"{path} holds {dtype}, and the network was trained on {trained}; its values are "
-                f"taken as they are, by scale={list(self.spec.scale)}",
-            )
+        note_other_type(path, dtype, self.stored["image_type"], self.spec)
 
     def record(self) -> dict[str, Any]:
         """All that predictions depend on beside the image and how it is predicted."""

@@ -18,7 +18,6 @@ from network.datasets.normalisation import Normalisation
 from network.devices import choose_precision, prepare_device
 from network.errors import CheckpointError, ConfigError
 from network.files.hashing import file_hash
-from network.files.notes import say_once
 from network.inference.checkpoint_files import (
     check_settings,
     load_checkpoint,
@@ -28,6 +27,7 @@ from network.inference.checkpoint_files import (
 )
 from network.inference.checkpoint_keys import IMAGE_TYPE, SETTINGS
 from network.inference.identity import Identity
+from network.inference.image_type import note_other_type
 from network.inference.inspection import Inspection, inspect
 from network.inference.predictor import Predictor
 from network.models.geometry import stride_of
@@ -132,14 +132,7 @@ class Segmenter:
             path: of the image.
             dtype: of its values.
         """
-        trained = self.stored.get(IMAGE_TYPE, str(dtype))
-        if self.spec.scale is not None and trained != str(dtype):
-            say_once(
-                path.parent,
-                "type",
-                f"{path} holds {dtype}, and the network was trained on {trained}; its values are "
-                f"taken as they are, by scale={list(self.spec.scale)}",
-            )
+        note_other_type(path, dtype, self.stored.get(IMAGE_TYPE), self.spec)
 
     def inspect(
         self, dataset: SegmentationDataset, needs: str = "", longest: int = sys.maxsize

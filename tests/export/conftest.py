@@ -1,11 +1,7 @@
-import shutil
-
-import numpy as np
 import pytest
 
-from network.files.images import read_rgb
 from tests.conftest import succeed_here
-from tests.scenes.files import write_tif
+from tests.scenes.files import with_scene
 
 CKPT = "model_weights/own/bicor/best.ckpt"
 
@@ -14,12 +10,7 @@ CKPT = "model_weights/own/bicor/best.ckpt"
 def work(trained, tmp_path_factory):
     """A training with a scene."""
     root = tmp_path_factory.mktemp("export") / "work"
-    shutil.copytree(trained[0], root)
-    image = read_rgb(next((root / "data/own/images").glob("scene_001_val.*")))
-    scene = np.tile(image, (2, 2, 1))[:150, :170].transpose(2, 0, 1)
-    scene[:, :40, :30] = 0
-    write_tif(root / "scene.tif", scene, nodata=0)
-    return root
+    return with_scene(trained[0], root)
 
 
 @pytest.fixture(scope="package")

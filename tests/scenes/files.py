@@ -1,8 +1,12 @@
 """Scenes on disk, and predicting them."""
 
+import shutil
+
+import numpy as np
 import rasterio
 from rasterio.transform import from_origin
 
+from network.files.images import read_rgb
 from tests.conftest import run_here
 
 UTM = "EPSG:32632"
@@ -25,6 +29,16 @@ def write_tif(path, values, **profile):
     ) as target:
         target.write(values)
     return path
+
+
+def with_scene(training, root):
+    """A copy of a training with scene.tif, 150 x 170 pixels, of which a corner holds no data."""
+    shutil.copytree(training, root)
+    image = read_rgb(next((root / "data/own/images").glob("scene_001_val.*")))
+    scene = np.tile(image, (2, 2, 1))[:150, :170].transpose(2, 0, 1)
+    scene[:, :40, :30] = 0
+    write_tif(root / "scene.tif", scene, nodata=0)
+    return root
 
 
 def predict(root, *arguments, status=0):
