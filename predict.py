@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from network.cli import ScriptParser, reports_faults
+from network.cli.predicting import open_predictor
 from network.datasets.catalog import TTA_NAMES
 from network.errors import ConfigError
-from network.scenes.blending import DEFAULT_OVERLAP, DEFAULT_WINDOW
-from network.scenes.options import SceneOptions
+from network.scenes.options import POLYGON_FORMATS, SceneOptions
 from network.scenes.predict_files import predict_files
-
-if TYPE_CHECKING:
-    from network.inference.ensemble import Ensemble
-    from network.inference.onnx_network import OnnxNetwork
-    from network.inference.segmenter import Segmenter
+from network.scenes.tiling import DEFAULT_OVERLAP, DEFAULT_WINDOW
 
 
 @reports_faults
@@ -58,13 +54,43 @@ def main() -> None:
     )
     parser.add_argument("--rgb", action="store_true", help="also maps in colors")
     parser.add_argument("--probabilities", action="store_true", help="also float32 GeoTIFFs")
-    parser.add_argument("--polygons", action="store_true", help="also GeoJSON with areas")
+    parser.add_argument(
+        "--cog",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="cloud-optimised GeoTIFFs, with overviews (default), or plain tiled ones",
+    )
+    parser.add_argument("--polygons", action="store_true", help="also polygons with areas")
+    parser.add_argument(
+        "--polygons-format",
+        choices=POLYGON_FORMATS,
+        default=POLYGON_FORMATS[0],
+        needs="--polygons",
+        help=f"GeoPackage or GeoJSON (default: {POLYGON_FORMATS[0]})",
+    )
     parser.add_argument(
         "--min-area",
         type=float,
         default=0,
         needs="--polygons",
         help="of a polygon, square meters (no place: pixels)",
+    )
+    parser.add_argument(
+        "--simplify",
+        type=float,
+        default=0,
+        metavar="METERS",
+        needs="--polygons",
+        help="by which outlines may be simplified; borders stay shared (no place: pixels)",
+    )
+    parser.add_argument(
+        "--batch", type=int, help="windows at a time (default: by the memory of a GPU; a CPU: 1)"
+    )
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=1,
+        help="that share images, and bands of large ones; each takes a GPU (default: 1)",
     )
     args = parser.parse_args()
     if not args.inputs:
@@ -79,25 +105,13 @@ def main() -> None:
         args.probabilities,
         args.polygons,
         args.min_area,
+        args.polygons_format,
+        args.simplify,
+        args.cog,
     )
-    predict_files(_network(args), args.inputs, args.output, options)
-
-
-def _network(args: argparse.Namespace) -> Segmenter | Ensemble | OnnxNetwork:
-    """The network that the command line names; torch is imported only where it is needed."""
-    if args.model is None:
-        from network.cli.configs import open_networks
-
-        return open_networks(args)
-    if args.config or args.overrides:
-        raise ConfigError(
-            "--model says all of its network and runs on the CPU: leave out -c and settings"
-        )
-    from network.inference.onnx_network import OnnxNetwork
-
-    network = OnnxNetwork.open(args.model)
-    network.check_window(args.window)
-    return network
+    network = open_predictor(args)
+    shared = None if args.processes == 1 else (partial(open_predictor, args), args.processes)
+    predict_files(network, args.inputs, args.output, options, args.batch, shared)
 
 
 if __name__ == "__main__":

@@ -38,10 +38,10 @@ from network.inference.predictor import Predictor
 from network.inference.trained_ensemble import TrainedEnsemble, open_trained
 from network.inference.trained_network import Trained
 from network.metrics import Scores, count_pixels, score_table
-from network.scenes.blending import DEFAULT_OVERLAP, DEFAULT_WINDOW
 from network.scenes.large_images import check_test_window, predict_classes
 from network.scenes.prediction import predict_tile
 from network.scenes.rasters import NODATA
+from network.scenes.tiling import DEFAULT_OVERLAP, DEFAULT_WINDOW
 
 MASK_KINDS = {"eroded": "eroded", "mask": "full"}
 """Keys of a batch that hold masks to score against, and how tables and results call them."""

@@ -173,8 +173,8 @@ def png_comment(path: str | Path) -> str | None:
 def write_image(path: str | Path, image: np.ndarray, comment: str | None = None) -> None:
     """Write an image whole or not at all, lossless unless its suffix is .jpg (quality 95).
 
-    Shapes: uint8 RGB [H, W, 3] or gray [H, W]; in a TIFF any number of bands [H, W, bands] of any
-    type.
+    Shapes: uint8 RGB [H, W, 3] or gray [H, W]; in a PNG also RGB and alpha [H, W, 4]; in a TIFF any
+    number of bands [H, W, bands] of any type.
 
     Args:
         path: its suffix says the format.
@@ -203,7 +203,7 @@ def write_image(path: str | Path, image: np.ndarray, comment: str | None = None)
             text.add_text(_COMMENT, comment)
             Image.fromarray(image).save(temporary, pnginfo=text)
         return
-    bgr = image[..., ::-1] if image.ndim == 3 else image
+    bgr = image[..., [2, 1, 0, 3][: image.shape[2]]] if image.ndim == 3 else image
     encoded, data = cv2.imencode(suffix, bgr, options)
     if not encoded:
         raise DataError(f"cannot encode {path}: {image.dtype} {image.shape}")

@@ -51,7 +51,7 @@ def in_processes(
     if processes < 1:
         raise ConfigError(f"--processes {processes}: at least 1")
     chunk = max(1, min(16, len(items) // (4 * processes)))
-    pool = ProcessPoolExecutor(processes, initializer=_start)
+    pool = ProcessPoolExecutor(processes, initializer=start_beside_others)
     try:
         results = pool.map(function, items, chunksize=chunk)
         yield from tqdm(results, total=len(items), desc=description, unit=unit)
@@ -69,7 +69,7 @@ def leave_cores(_: int = 0) -> None:
     cv2.setNumThreads(0)  # not 1, which waits for threads that a forked process lacks
 
 
-def _start() -> None:
+def start_beside_others() -> None:
     """Leave Ctrl-C to the parent, end with it, and leave the cores to the others."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,8 +1,11 @@
-"""Connected areas of a map, and joining the small ones with their neighbors."""
+"""Connected areas of a map of classes, found in blocks of its rows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -11,158 +14,166 @@ from scipy.sparse.csgraph import connected_components
 from network.scenes.ground import Ground
 from network.scenes.rasters import NODATA
 
-_BLOCK = 1 << 22
+_BLOCK = 1 << 20
 """Pixels at a time."""
+
+_NO_PAIRS = np.zeros((0, 2), np.int32)
+
+
+class Rows(Protocol):
+    """Rows of a map of classes uint8 [H, W], such as an array."""
+
+    shape: tuple[int, int]
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """Some of them."""
 
 
 @dataclass
 class Areas:
     """The areas of one class that hang together by sides of pixels.
 
-    Rows of the map are kept as runs of pixels of one class.
+    Of the map nothing is kept: its pieces are found again, block by block.
 
     Attributes:
-        shape: of the map.
-        starts: first pixel of each run, counted row by row, int64 [runs].
-        members: area of each run, int32 [runs].
+        source: the map.
+        members: area of each piece, which is what hangs together of an area within one block of
+            rows, int32 [pieces].
+        firsts: of each area its first pixel, counted row by row, int64 [areas], ascending.
         classes: of each area, uint8 [areas]; ``NODATA`` is one too.
         sizes: of each area as ``Ground`` measures it, float64 [areas].
-        neighbors: areas with a common border, none of them ``NODATA``, int32 [pairs, 2].
+        neighbors: areas with a common border, none of them ``NODATA``, int32 [pairs, 2]; none where
+            they were not asked for.
     """
 
-    shape: tuple[int, int]
-    starts: np.ndarray
+    source: Rows
     members: np.ndarray
+    firsts: np.ndarray
     classes: np.ndarray
     sizes: np.ndarray
     neighbors: np.ndarray
 
+    def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Rows, and the area of each of their pixels: int32 [h, W]."""
+        count = 0
+        for rows in _blocks(self.source.shape):
+            pieces = _Pieces(self.source[rows])
+            yield rows, self.members[count + pieces.members][pieces.runs]
+            count += pieces.count
+
     @property
     def map(self) -> np.ndarray:
         """Classes uint8 [H, W]."""
-        lengths = np.diff(self.starts, append=self.shape[0] * self.shape[1])
-        return np.repeat(self.classes[self.members], lengths).reshape(self.shape)
+        return np.concatenate([self.classes[areas] for _, areas in self.blocks()])
 
-    def size_at(self, row: int, col: int) -> float:
-        """Size of the area at a pixel."""
-        run = np.searchsorted(self.starts, row * self.shape[1] + col, side="right") - 1
-        return float(self.sizes[self.members[run]])
+    def starting_at(self, first: int) -> int:
+        """The area of which a pixel is the first one, counted row by row."""
+        return int(np.searchsorted(self.firsts, first))
 
 
-def find_areas(classes: np.ndarray, ground: Ground) -> Areas:
-    """The areas of a map of classes uint8 [H, W]."""
-    height, width = classes.shape
-    rows = max(1, _BLOCK // width)
-    starts, values, sizes, inside, borders = [], [], [], [], []
-    count, before = 0, None
-    for top in range(0, height, rows):
-        part = classes[top : top + rows]
-        begins = np.ones(part.shape, bool)
-        begins[:, 1:] = part[:, 1:] != part[:, :-1]
-        first = np.flatnonzero(begins)
-        runs = np.cumsum(begins.ravel(), dtype=np.int32).reshape(part.shape) + np.int32(count - 1)
-        starts.append(first + top * width)
-        values.append(part.ravel()[first])
-        areas = ground.pixel_areas(top, top + len(part))
-        sizes.append(np.add.reduceat(areas.ravel(), first))
-        same_row = first[1:][first[1:] % width != 0]
-        borders.append(np.stack([runs.ravel()[same_row - 1], runs.ravel()[same_row]], axis=1))
-        if before is not None:
-            part, begins, runs = (
-                np.concatenate([last, here])
-                for last, here in zip(before, (part, begins, runs), strict=True)
-            )
-        upper, lower = np.s_[:-1], np.s_[1:]
-        change = begins[upper] | begins[lower]
-        pairs = np.stack([runs[upper][change], runs[lower][change]], axis=1)
-        same = part[upper][change] == part[lower][change]
-        inside.append(pairs[same])
-        borders.append(pairs[~same])
-        before = part[-1:], begins[-1:], runs[-1:]
-        count += len(first)
-    values = np.concatenate(values)
-    members = _connected(np.concatenate(inside), count)
-    of_areas = np.zeros(members.max() + 1, np.uint8)
-    of_areas[members] = values
+def find_areas(classes: Rows, ground: Ground, with_neighbors: bool = True) -> Areas:
+    """The areas of a map of classes."""
+    width = classes.shape[1]
+    values, sizes, firsts = [], [], []
+    inside, borders = [_NO_PAIRS], [_NO_PAIRS]
+    count, above = 0, None
+    for rows in _blocks(classes.shape):
+        part = classes[rows]
+        pieces = _Pieces(part)
+        firsts.append(pieces.firsts + rows.start * width)
+        values.append(part.ravel()[pieces.firsts])
+        sizes.append(pieces.sizes(ground.pixel_areas(rows.start, rows.stop)))
+        if with_neighbors:
+            borders.append(pieces.neighbors + np.int32(count))
+        upper, lower = (pieces.members[pieces.runs[row]] + np.int32(count) for row in (0, -1))
+        if above is not None:
+            same = above[0] == part[0]
+            inside.append(distinct(np.stack([above[1][same], upper[same]], axis=1)))
+            if with_neighbors:
+                borders.append(distinct(np.stack([above[1][~same], upper[~same]], axis=1)))
+        above = part[-1], lower
+        count += pieces.count
+    found = connected(np.concatenate(inside), count)
+    starts = np.concatenate(firsts)
+    first = least_of_groups(found, starts)
+    rank = np.argsort(np.argsort(first)).astype(np.int32)
+    members = rank[found]
+    of_areas = np.zeros(len(first), np.uint8)
+    of_areas[members] = np.concatenate(values)
     neighbors = members[np.concatenate(borders)]
     neighbors = neighbors[(of_areas[neighbors] != NODATA).all(axis=1)]
     return Areas(
-        classes.shape,
-        np.concatenate(starts),
+        classes,
         members,
+        np.sort(first),
         of_areas,
         np.bincount(members, np.concatenate(sizes)),
-        _distinct(neighbors),
+        distinct(neighbors),
     )
 
 
-def join_small(areas: Areas, least: float) -> Areas:
-    """Join every area smaller than ``least`` with its largest neighbor, until none is left.
+class _Pieces:
+    """What hangs together within a block of rows uint8 [h, W].
 
-    The smallest come first, by powers of two. Of a chain of small areas, each the largest neighbor
-    of the one before, every other one is joined; then their sizes are compared anew. What is small
-    and has no neighbor becomes ``NODATA``.
+    Attributes:
+        runs: of each pixel the run of one class along its row that it is in, int32 [h, W].
+        members: piece of each run.
+        count: of the pieces.
     """
-    found = areas
-    members = np.arange(len(areas.sizes), dtype=np.int32)  # area of each that was there
-    for limit in _limits(areas, least):
-        while (target := _targets(found, limit)) is not None:
-            found, group = _joined(found, target)
-            members = group[members]
-    classes = np.where(found.sizes < least, np.uint8(NODATA), found.classes)
-    return replace(found, members=members[areas.members], classes=classes)
+
+    def __init__(self, part: np.ndarray) -> None:
+        self.part = part
+        begins = np.ones(part.shape, bool)
+        begins[:, 1:] = part[:, 1:] != part[:, :-1]
+        self._starts = np.flatnonzero(begins)
+        self.runs = np.cumsum(begins.ravel(), dtype=np.int32).reshape(part.shape) - np.int32(1)
+        change = begins[:-1] | begins[1:]
+        pairs = np.stack([self.runs[:-1][change], self.runs[1:][change]], axis=1)
+        same = part[:-1][change] == part[1:][change]
+        self._borders = pairs[~same]
+        self.members = connected(pairs[same], len(self._starts))
+        self.count = int(self.members.max()) + 1
+
+    @cached_property
+    def firsts(self) -> np.ndarray:
+        """First pixel of each piece, counted row by row."""
+        return self._starts[np.unique(self.members, return_index=True)[1]]
+
+    def sizes(self, pixels: np.ndarray) -> np.ndarray:
+        """Of the pieces, of those of pixels [h, W]."""
+        return np.bincount(self.members, np.add.reduceat(pixels.ravel(), self._starts))
+
+    @property
+    def neighbors(self) -> np.ndarray:
+        """Pieces with a common border."""
+        inner = np.flatnonzero(self._starts[1:] % self.part.shape[1])
+        beside = np.stack([inner, inner + 1], axis=1)
+        return distinct(self.members[np.concatenate([beside, self._borders])])
 
 
-def _limits(areas: Areas, least: float) -> list[float]:
-    sizes = areas.sizes[(areas.classes != NODATA) & (areas.sizes > 0)]
-    if not sizes.size or sizes.min() >= least:
-        return []
-    steps = int(np.log2(least / sizes.min()))
-    return [least / 2**step for step in range(steps, -1, -1)]
+def _blocks(shape: tuple[int, int]) -> Iterator[slice]:
+    height, width = shape
+    rows = max(1, _BLOCK // width)
+    for top in range(0, height, rows):
+        yield slice(top, min(top + rows, height))
 
 
-def _targets(areas: Areas, limit: float) -> np.ndarray | None:
-    """The area that each one becomes a part of, or itself; None if all stay as they are."""
-    count = len(areas.sizes)
-    order = np.argsort(areas.sizes, kind="stable").astype(np.int32)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(count, dtype=np.int32)
-    largest = np.full(count, -1, np.int32)
-    for one, other in (areas.neighbors.T, areas.neighbors.T[::-1]):
-        small = areas.sizes[one] < limit
-        np.maximum.at(largest, one[small], rank[other[small]])
-    itself = np.arange(count, dtype=np.int32)
-    target = np.where(largest < 0, itself, order[largest])
-    mutual = (target[target] == itself) & (rank > rank[target])
-    target[mutual] = itself[mutual]
-    depth, jump = (target != itself).astype(np.int32), target
-    while (jump[jump] != jump).any():
-        depth, jump = depth + depth[jump], jump[jump]
-    joins = depth % 2 == 1
-    return np.where(joins, target, itself) if joins.any() else None
+def least_of_groups(groups: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The least value of each group."""
+    least = np.full(groups.max() + 1, np.iinfo(np.int64).max)
+    np.minimum.at(least, groups, values)
+    return least
 
 
-def _joined(areas: Areas, target: np.ndarray) -> tuple[Areas, np.ndarray]:
-    """Areas after joining, and which of them each one before is in."""
-    classes = areas.classes[target]
-    same = classes[areas.neighbors[:, 0]] == classes[areas.neighbors[:, 1]]
-    moves = np.stack([np.arange(len(target), dtype=np.int32), target], axis=1)
-    group = _connected(np.concatenate([moves, areas.neighbors[same]]), len(target))
-    sizes = np.bincount(group, areas.sizes)
-    of_groups = np.empty(len(sizes), np.uint8)
-    of_groups[group] = classes
-    neighbors = _distinct(group[areas.neighbors[~same]])
-    return replace(areas, classes=of_groups, sizes=sizes, neighbors=neighbors), group
-
-
-def _connected(pairs: np.ndarray, count: int) -> np.ndarray:
+def connected(pairs: np.ndarray, count: int) -> np.ndarray:
     """Number of the component of each of ``count`` nodes, int32."""
     ones = np.ones(len(pairs), bool)
     graph = csr_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(count, count))
     return connected_components(graph, directed=False)[1]
 
 
-def _distinct(pairs: np.ndarray) -> np.ndarray:
+def distinct(pairs: np.ndarray) -> np.ndarray:
+    """Pairs int32 [n, 2], each once, its lesser part first."""
     low, high = pairs.min(axis=1, initial=np.iinfo(np.int32).max), pairs.max(axis=1, initial=0)
     keys = np.unique((low.astype(np.int64) << 32) | high)
     return np.stack([keys >> 32, keys & 0xFFFFFFFF], axis=1).astype(np.int32)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -17,76 +18,155 @@ class Arrays:
     """Arrays of NumPy.
 
     Attributes:
-        module: with functions that torch and NumPy call the same.
+        strip: rows of a window at a time; None for all.
     """
 
-    module: Any = np
+    strip: int | None = 32
+
+    def computing(self) -> AbstractContextManager:
+        """In which threads compute."""
+        return nullcontext()
 
     def zeros(self, *shape: int) -> Array:
         """Zeros in float32."""
         return np.zeros(shape, np.float32)
 
-    def placed(self, array: Array) -> Array:
-        """An array where the probabilities are."""
-        return array
+    def empty(self, *shape: int) -> Array:
+        """Any float32."""
+        return np.empty(shape, np.float32)
 
-    def float32(self, array: Array) -> Array:
-        """An array in float32."""
-        return array.astype(np.float32)
+    def constant(self, values: np.ndarray) -> Array:
+        """Values where the probabilities are."""
+        return values
 
-    def copy(self, array: Array) -> Array:
-        """An array of its own memory."""
-        return array.copy()
+    def multiply(self, one: Array, other: Array, out: Array) -> None:
+        """A product in float32."""
+        np.multiply(one, other, out=out)
+
+    def joined(self, images: list[Array]) -> Array:
+        """Batches of one image as one of all."""
+        return images[0] if len(images) == 1 else np.concatenate(images)
 
     def image(self, values: np.ndarray) -> Array:
         """A part of a scene [h, w, bands] as a batch [1, bands, h, w]."""
         return values.transpose(2, 0, 1)[None]
 
+    def understood(self, probabilities: Array | None) -> Array | None:
+        """What a predictor gave, as an array of this kind."""
+        return probabilities
+
+    def given(self, sums: Array) -> Array:
+        """Sums as an array of the predictor's kind."""
+        return sums
+
     def classes(self, probabilities: Array) -> np.ndarray:
-        """The likeliest class of every pixel: [N, h, w] -> uint8 [h, w]."""
-        return probabilities.argmax(axis=0).astype(np.uint8)
+        """The likeliest class of every pixel, the first of equals: [N, h, w] -> uint8 [h, w]."""
+        found = np.empty(probabilities.shape[1:], np.uint8)
+        for top in range(0, len(found), self.strip):
+            rows = slice(top, top + self.strip)
+            _likeliest(probabilities[:, rows], found[rows])
+        return found
+
+
+class HostTensors(Arrays):
+    """Tensors on the CPU, blended by NumPy, which leaves torch's threads to the network."""
+
+    def joined(self, images: list[Array]) -> Array:
+        """Batches of one image as one of all."""
+        return _joined(images)
+
+    def image(self, values: np.ndarray) -> Array:
+        """A part of a scene [h, w, bands] as a batch [1, bands, h, w]."""
+        import torch
+
+        return torch.from_numpy(np.ascontiguousarray(values)).permute(2, 0, 1)[None]
+
+    def understood(self, probabilities: Array | None) -> Array | None:
+        """What a predictor gave, as an array of NumPy."""
+        return None if probabilities is None else probabilities.detach().numpy()
+
+    def given(self, sums: Array) -> Array:
+        """Sums as a tensor."""
+        import torch
+
+        return torch.from_numpy(sums)
+
+    def classes(self, probabilities: Array) -> np.ndarray:
+        """The likeliest class of every pixel, the first of equals: [N, h, w] -> uint8 [h, w]."""
+        return super().classes(probabilities.numpy())
 
 
 class Tensors(Arrays):
     """Tensors on a device."""
 
+    strip = None
+
     def __init__(self, device: torch.device | str) -> None:
         import torch
 
-        self.module = torch
+        self.torch = torch
         self.device = device
+
+    def computing(self) -> AbstractContextManager:
+        """In which threads compute."""
+        return self.torch.inference_mode()
 
     def zeros(self, *shape: int) -> Array:
         """Zeros in float32."""
-        return self.module.zeros(shape, device=self.device)
+        return self.torch.zeros(shape, device=self.device)
 
-    def placed(self, array: Array) -> Array:
-        """A tensor on the device."""
-        return array.to(self.device)
+    def empty(self, *shape: int) -> Array:
+        """Any float32."""
+        return self.torch.empty(shape, device=self.device)
 
-    def float32(self, array: Array) -> Array:
-        """A tensor in float32."""
-        return array.float()
+    def constant(self, values: np.ndarray) -> Array:
+        """Values where the probabilities are."""
+        return self.torch.from_numpy(values).to(self.device)
 
-    def copy(self, array: Array) -> Array:
-        """A tensor of its own memory."""
-        return array.clone()
+    def multiply(self, one: Array, other: Array, out: Array) -> None:
+        """A product in float32."""
+        self.torch.mul(one, other, out=out)
+
+    def joined(self, images: list[Array]) -> Array:
+        """Batches of one image as one of all."""
+        return _joined(images)
 
     def image(self, values: np.ndarray) -> Array:
         """A part of a scene [h, w, bands] as a batch [1, bands, h, w] on the device."""
-        tensor = self.module.from_numpy(np.ascontiguousarray(values)).permute(2, 0, 1)[None]
+        tensor = self.torch.from_numpy(np.ascontiguousarray(values)).permute(2, 0, 1)[None]
         return tensor.to(self.device, non_blocking=True)
 
     def classes(self, probabilities: Array) -> np.ndarray:
         """The likeliest class of every pixel: [N, h, w] -> uint8 [h, w]."""
-        return probabilities.argmax(dim=0).to(self.module.uint8).cpu().numpy()
+        return probabilities.argmax(dim=0).to(self.torch.uint8).cpu().numpy()
 
 
 def arrays_on(device: Device) -> Arrays:
     """Tensors on a device; of None, arrays of NumPy."""
-    return Arrays() if device is None else Tensors(device)
+    if device is None:
+        return Arrays()
+    return HostTensors() if str(device).startswith("cpu") else Tensors(device)
 
 
 def as_numpy(array: Array) -> np.ndarray:
     """A tensor as an array of NumPy, which one stays as it is."""
     return array if isinstance(array, np.ndarray) else array.cpu().numpy()
+
+
+def _joined(images: list[Array]) -> Array:
+    import torch
+
+    if len(images) == 1:
+        return images[0]
+    return torch.cat(images).contiguous(memory_format=torch.channels_last)
+
+
+def _likeliest(probabilities: np.ndarray, found: np.ndarray) -> None:
+    """Far quicker than ``argmax`` over the outermost axis."""
+    found[...] = 0
+    most = probabilities[0].copy()
+    for index in range(1, len(probabilities)):
+        larger = (probabilities[index] > most).view(np.uint8)
+        larger *= np.uint8(index)
+        np.maximum(found, larger, out=found)
+        np.maximum(most, probabilities[index], out=most)

@@ -1,16 +1,18 @@
-"""Predicting images of any size window by window, without seams and in bounded memory."""
+"""Averaging the probabilities of windows that overlap, without seams and in bounded memory."""
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from network.errors import ConfigError
-from network.models.geometry import STRIDE
-from network.scenes.arrays import Array, Arrays, Device, arrays_on
+import numpy as np
 
-DEFAULT_WINDOW, DEFAULT_OVERLAP = 1024, 0.25
+from network.scenes.arrays import Array, Arrays, Device, arrays_on
+from network.scenes.tiling import Band, Tiling, positions, tile, whole
+
+__all__ = ["Blender", "Region", "blend", "in_batches", "tile"]
 
 
 class Region(NamedTuple):
@@ -29,141 +31,151 @@ class Region(NamedTuple):
     extra: Any
 
 
-class Tiling(NamedTuple):
-    """Windows that cover a scene of height x width pixels: every top with every left.
-
-    All have ``rows`` x ``cols`` pixels; the last ones may reach over the lower and the right edge
-    by less than the stride.
-    """
-
-    height: int
-    width: int
-    rows: int
-    cols: int
-    tops: list[int]
-    lefts: list[int]
-
-    @property
-    def count(self) -> int:
-        """Number of windows."""
-        return len(self.tops) * len(self.lefts)
-
-
-def check_windows(
-    window: int, overlap: float, stride: int = STRIDE, setting: str = "--window "
-) -> None:
-    """Refuse windows that cover no scene.
-
-    Args:
-        window, overlap, stride: as of ``tile``.
-        setting: by which the user says the window, for messages.
-
-    Raises:
-        ConfigError: a window below the stride, or an overlap that is not from 0 to 0.9.
-    """
-    if window < stride:
-        raise ConfigError(f"{setting}{window}: at least {stride} pixels, the network's stride")
-    if not 0 <= overlap <= 0.9:
-        raise ConfigError(f"--overlap {overlap:g}: from 0 to 0.9 of a window")
-
-
-def tile(
-    height: int,
-    width: int,
-    window: int,
-    overlap: float,
-    stride: int = STRIDE,
-) -> Tiling:
-    """Cover a scene with windows of at most ``window`` squared that overlap by at least a share.
-
-    From one to the next it is at least ``stride``, so the share is less in windows of few of them.
-
-    Args:
-        height, width: of the scene in pixels.
-        window: side in pixels.
-        overlap: share of it.
-        stride: windows start at its multiples (see ``network.models.geometry.stride_of``).
-
-    Raises:
-        ConfigError: as ``check_windows``.
-    """
-    check_windows(window, overlap, stride)
-    rows, cols = min(window, height), min(window, width)
-    tops, lefts = _starts(height, rows, overlap, stride), _starts(width, cols, overlap, stride)
-    return Tiling(height, width, rows, cols, tops, lefts)
-
-
 def blend(
     read: Callable[[int, int], tuple[Array | None, Any]],
     predict: Callable[[Array], Array],
     tiling: Tiling,
     num_classes: int,
     device: Device = "cpu",
+    batch: int = 1,
 ) -> Iterator[Region]:
     """Predict a scene; where windows overlap their probabilities are averaged with a Hann weight.
-
-    Of finished windows only the overlap with the row below and with the next window is kept: memory
-    does not grow with the height of the scene, and by little with its width.
 
     Args:
         read: upper left corner of a window -> its image [1, bands, rows, cols] for ``predict``, or
             None where there is nothing to predict; and anything that is to come with the region.
-        predict: image -> probabilities float [1, N, h, w] on the device.
+        predict: images [B, bands, rows, cols] -> probabilities float [B, N, h, w] on the device.
         tiling: windows of the scene.
         num_classes: N.
         device: where the probabilities are, and stay; None for arrays of NumPy.
+        batch: windows at a time.
 
     Yields:
         regions from the upper left, row by row, that cover the scene once.
     """
     arrays = arrays_on(device)
-    down, across = _hann(tiling.rows, arrays), _hann(tiling.cols, arrays)
-    weight = arrays.placed(arrays.float32(down[:, None] * across))
-    share_down = arrays.placed(1 / _totals(tiling.height, tiling.tops, down, arrays))
-    share_across = arrays.placed(1 / _totals(tiling.width, tiling.lefts, across, arrays))
-    rows = list(_spans(tiling.tops, tiling.height))
-    highest = max(tiling.rows - (below - top) for top, below in rows)
-    carried = arrays.zeros(num_classes, highest, tiling.width)  # of the row above
-    overlap = 0
-    for top, below in rows:
-        beside = arrays.zeros(num_classes, tiling.rows, 0)
-        for left, right in _spans(tiling.lefts, tiling.width):
-            image, extra = read(top, left)
-            if image is None:
-                total = arrays.zeros(num_classes, tiling.rows, tiling.cols)
+    band = whole(tiling)
+    blender = Blender(band, num_classes, arrays)
+    windows = (read(tiling.tops[row], tiling.lefts[col]) for row, col in positions(band))
+    for probabilities, extra in in_batches(windows, predict, arrays, lambda: batch):
+        yield blender.add(probabilities, extra)
+
+
+def in_batches(
+    windows: Iterable[tuple[Array | None, Any]],
+    predict: Callable[[Array], Array],
+    arrays: Arrays,
+    batch: Callable[[], int],
+) -> Iterator[tuple[Array | None, Any]]:
+    """Predict windows several at a time, those without an image not at all.
+
+    Args:
+        windows: image [1, bands, rows, cols] or None, and anything.
+        predict: as of ``blend``.
+        arrays: of the images.
+        batch: how many at a time, asked before each batch.
+
+    Yields:
+        probabilities [N, rows, cols] or None, and the same thing, in order.
+    """
+    windows = iter(windows)
+    while held := list(itertools.islice(windows, batch())):
+        images = [image for image, _ in held if image is not None]
+        found = iter(predict(arrays.joined(images)) if images else ())
+        for image, extra in held:
+            yield (None if image is None else next(found)), extra
+
+
+class Blender:
+    """Weighs windows with Hann weights that add up to 1 in every pixel, and adds them up.
+
+    Of finished windows only the overlap with the row below and with the next window is kept: memory
+    does not grow with the height of the scene, and by little with its width.
+
+    Args:
+        band: rows of windows, added from the upper left, row by row.
+        num_classes: N.
+        arrays: of what is added, and of the sums.
+
+    Attributes:
+        carried: after the last row, sums float32 [N, h, W] of what the band below reaches too.
+    """
+
+    def __init__(self, band: Band, num_classes: int, arrays: Arrays) -> None:
+        tiling = band.tiling
+        self.tiling = tiling
+        self.arrays = arrays
+        self.num_classes = num_classes
+        self.positions = positions(band)
+        self.down = arrays.constant(_weights(tiling.tops, tiling.rows, tiling.height))
+        self.across = arrays.constant(_weights(tiling.lefts, tiling.cols, tiling.width))
+        self.spans = tiling.spans()
+        self.first = band.first
+        rows = [tiling.finished(row) for row in range(band.first, band.last)]
+        highest = max(tiling.rows - (each.stop - each.start) for each in rows)
+        self.carried = arrays.zeros(num_classes, highest, tiling.width)
+        self.beside = arrays.zeros(num_classes, tiling.rows, 0)
+
+    def add(self, probabilities: Array | None, extra: Any = None) -> Region:
+        """Add the next window.
+
+        Args:
+            probabilities: [N, rows, cols]; None for zeros.
+            extra: to come with the region.
+
+        Returns:
+            the region that it ends; in rows that the band above reaches too, the sum without that.
+        """
+        row, col = next(self.positions)
+        with self.arrays.computing():
+            return self._added(row, col, self.arrays.understood(probabilities), extra)
+
+    def _added(self, row: int, col: int, probabilities: Array | None, extra: Any) -> Region:
+        tiling, arrays = self.tiling, self.arrays
+        rows, (left, right) = tiling.finished(row), self.spans[col]
+        weight = self.down[row][:, None] * self.across[col]
+        height, width = rows.stop - rows.start, right - left
+        overlap = 0
+        if row > self.first:
+            above = tiling.finished(row - 1)
+            overlap = tiling.rows - (above.stop - above.start)
+        done = arrays.empty(self.num_classes, height, width)
+        before = self.beside
+        before_here = min(before.shape[2], width)
+        after = arrays.empty(self.num_classes, tiling.rows, tiling.cols - width)
+        for start, stop in _strips(tiling.rows, height, overlap, arrays.strip):
+            if start >= height and rows.stop == tiling.height:
+                break  # over the lower edge
+            here = np.s_[:, start:stop]
+            if start < height:
+                target = done[here]
             else:
-                total = predict(image)[0] * weight
-            total[:, :, : beside.shape[2]] += beside
-            beside = arrays.copy(total[:, :, right - left :])
-            total = total[:, :, : right - left]
-            here = carried[:, :, left:right]
-            total[:, :overlap] += here[:, :overlap]
-            here[:, : tiling.rows - (below - top)] = total[:, below - top :]
-            done = total[:, : below - top]
-            share = share_down[top:below, None] * share_across[left:right]
-            yield Region(slice(top, below), slice(left, right), done * arrays.float32(share), extra)
-        overlap = tiling.rows - (below - top)
+                target = self.carried[:, start - height : stop - height, left:right]
+            if probabilities is None:
+                target[...] = 0
+                after[here] = 0
+            else:
+                window, weights = probabilities[here], weight[start:stop]
+                arrays.multiply(window[..., :width], weights[:, :width], target)
+                arrays.multiply(window[..., width:], weights[:, width:], after[here])
+            target[..., :before_here] += before[here][..., :before_here]
+            after[here][..., : before.shape[2] - before_here] += before[here][..., before_here:]
+            if stop <= overlap:
+                target += self.carried[:, start:stop, left:right]
+        self.beside = after if right < tiling.width else after[..., :0]
+        return Region(rows, slice(left, right), arrays.given(done), extra)
 
 
-def _starts(length: int, size: int, overlap: float, stride: int) -> list[int]:
-    most = max(stride, math.floor(size * (1 - overlap)) // stride * stride)
-    last = math.ceil((length - size) / stride)
-    steps = math.ceil(last * stride / most)
-    return [round(step * last / steps) * stride for step in range(steps + 1)] if steps else [0]
+def _strips(rows: int, height: int, overlap: int, most: int | None) -> Iterator[tuple[int, int]]:
+    """Rows at a time, so that they stay in a processor's cache, none across an edge."""
+    step = min(most or rows, height)  # sums move up by the height: none is overwritten unread
+    return itertools.pairwise(sorted({*range(0, rows, step), height, overlap, rows}))
 
 
-def _spans(starts: list[int], length: int) -> Iterator[tuple[int, int]]:
-    """From the start of each window to that of the next: what is finished after it."""
-    return zip(starts, [*starts[1:], length], strict=True)
-
-
-def _hann(size: int, arrays: Arrays) -> Array:
-    of = arrays.module
-    return of.sin(math.pi * (of.arange(size, dtype=of.float64) + 0.5) / size) ** 2
-
-
-def _totals(length: int, starts: list[int], weights: Array, arrays: Arrays) -> Array:
-    total = arrays.module.zeros(length, dtype=arrays.module.float64)
+def _weights(starts: list[int], size: int, length: int) -> np.ndarray:
+    """Of each window along one axis, float32 [windows, size]; those of a pixel add up to 1."""
+    hann = np.sin(math.pi * (np.arange(size) + 0.5) / size) ** 2
+    total = np.zeros(max(length, starts[-1] + size))
     for start in starts:
-        total[start : start + len(weights)] += weights[: length - start]
-    return total
+        total[start : start + size] += hann
+    return np.stack([hann / total[start : start + size] for start in starts]).astype(np.float32)

@@ -114,6 +114,12 @@ class Ground:
         return rows[:, left] + share * (rows[:, right] - rows[:, left])
 
     @property
+    def pixel_side(self) -> float:
+        """Of a square as large as a pixel in the middle of the image."""
+        middle = self._pixels[len(self._rows) // 2, len(self._cols) // 2]
+        return float(np.sqrt(middle)) or 1.0
+
+    @property
     def note(self) -> str:
         """What a user has to know of polygons in these places; empty where there is nothing."""
         points = "" if isinstance(self._place, Affine) else f"{len(self._place)} control points"

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from network.inference.ensemble import EnsemblePredictor
 from network.inference.predictor import Predictor
-from network.scenes.blending import DEFAULT_OVERLAP, Tiling, blend, check_windows, tile
+from network.scenes.blending import blend
+from network.scenes.tiling import DEFAULT_OVERLAP, Tiling, check_windows, tile
 
 
 def predict_classes(

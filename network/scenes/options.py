@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from network.scenes.blending import DEFAULT_OVERLAP, DEFAULT_WINDOW
+from network.scenes.tiling import DEFAULT_OVERLAP, DEFAULT_WINDOW
+
+POLYGON_FORMATS = ("gpkg", "geojson")
+"""Of files of polygons, by their endings."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,9 @@ class SceneOptions:
         probabilities: also write class probabilities.
         polygons: also write polygons.
         min_area: of a polygon, in square meters on the ground (see ``Ground``).
+        polygons_format: one of ``POLYGON_FORMATS``.
+        simplify: meters on the ground by which outlines may be simplified.
+        cog: whether GeoTIFFs are cloud-optimised.
     """
 
     window: int = DEFAULT_WINDOW
@@ -33,6 +39,9 @@ class SceneOptions:
     probabilities: bool = False
     polygons: bool = False
     min_area: float = 0.0
+    polygons_format: str = "gpkg"
+    simplify: float = 0.0
+    cog: bool = True
 
     def record(self) -> dict[str, Any]:
         """The options as plain values."""

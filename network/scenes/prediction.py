@@ -1,26 +1,37 @@
-"""Predicting an image window by window."""
+"""Predicting an image window by window: reading, network and blending at the same time."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from network.files.band_images import read_validity
-from network.scenes.arrays import Array, arrays_on
-from network.scenes.blending import DEFAULT_OVERLAP, DEFAULT_WINDOW, Tiling, blend, tile
+from network.scenes.arrays import Array, Arrays, arrays_on
+from network.scenes.batches import Batches
+from network.scenes.blending import Blender, Region, in_batches
 from network.scenes.rasters import NODATA, Part, Raster, bounded_cache
+from network.scenes.tiling import DEFAULT_OVERLAP, DEFAULT_WINDOW, Band, Tiling, tile, whole
+from network.scenes.tiling import positions as positions_of
 
 if TYPE_CHECKING:
     from network.inference.ensemble import Ensemble, EnsemblePredictor
     from network.inference.onnx_network import OnnxNetwork, OnnxPredictor
     from network.inference.predictor import Predictor
     from network.inference.segmenter import Segmenter
+
+Classified = tuple[slice, slice, np.ndarray, Array]
+"""Rows, columns, classes uint8 [h, w] (``NODATA`` where there are none) and probabilities float32
+[N, h, w]."""
+
+Result = TypeVar("Result")
+_WAITING = 2
+"""Windows that may wait for blending."""
 
 
 def predict_scene(
@@ -29,7 +40,8 @@ def predict_scene(
     predictor: Predictor | EnsemblePredictor | OnnxPredictor,
     tiling: Tiling,
     everywhere: bool = False,
-) -> Iterator[tuple[slice, slice, np.ndarray, Array]]:
+    batch: int | None = None,
+) -> Iterator[Classified]:
     """Windows of a scene, blended.
 
     Args:
@@ -38,29 +50,73 @@ def predict_scene(
         predictor: of one augmentation.
         tiling: windows over the scene.
         everywhere: also where the image holds no data.
+        batch: windows at a time; without it, as many as the device has memory for.
 
     Yields:
-        rows, columns, classes uint8 [h, w] (``NODATA`` where there are none) and probabilities
-        float32 [N, h, w], from the upper left, row by row; a region for every window.
+        regions from the upper left, row by row; one for every window.
+    """
+    return predict_band(
+        raster, segmenter, predictor, whole(tiling), lambda region: region, everywhere, batch
+    )
+
+
+def predict_band(
+    raster: Raster,
+    segmenter: Segmenter | Ensemble | OnnxNetwork,
+    predictor: Predictor | EnsemblePredictor | OnnxPredictor,
+    band: Band,
+    then: Callable[[Classified], Result],
+    everywhere: bool = False,
+    batch: int | None = None,
+    ends: Callable[[Array], None] | None = None,
+) -> Iterator[Result]:
+    """Some rows of windows of a scene, blended.
+
+    Windows are read by one thread and blended by another, while the network is busy.
+
+    Args:
+        raster, segmenter, predictor, everywhere, batch: as of ``predict_scene``.
+        band: rows of windows.
+        then: called with each region by the thread that blends.
+        ends: called at the end, with the sums of what the band below reaches too.
+
+    Yields:
+        what ``then`` gives.
     """
     arrays = arrays_on(segmenter.device)
+    batches = Batches(batch, segmenter.device)
+    blender = Blender(band, segmenter.spec.num_classes, arrays)
 
-    def read(top: int, left: int) -> tuple[Array | None, np.ndarray]:
-        part = ahead.take()
-        valid = part.valid | everywhere
-        if not valid.any():
-            return None, valid
-        return segmenter.normalise(arrays.image(part.image)), valid
+    def prepared(part: Part) -> tuple[Array | None, np.ndarray]:
+        valid = part.valid | everywhere if everywhere else part.valid
+        image = segmenter.normalise(arrays.image(part.image)) if valid.any() else None
+        return image, valid
 
-    with ThreadPoolExecutor(1) as pool:
-        ahead = _Ahead(pool, raster, tiling)
-        num_classes = segmenter.spec.num_classes
-        for region in blend(read, predictor, tiling, num_classes, segmenter.device):
-            height, width = region.probabilities.shape[1:]
-            classes = arrays.classes(region.probabilities)
-            valid = region.extra[:height, :width]
-            classes[~valid] = NODATA
-            yield region.rows, region.cols, classes, region.probabilities
+    def blended(probabilities: Array | None, valid: np.ndarray) -> Result:
+        return then(_classified(blender.add(probabilities, valid), arrays))
+
+    with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as blending:
+        windows = map(prepared, _read_ahead(reading, raster, band, batches))
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for found in in_batches(windows, batches.measured(predictor), arrays, batches.size):
+                waiting.append(blending.submit(blended, *found))
+                while len(waiting) > _WAITING or (waiting and waiting[0].done()):
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+    if ends is not None:
+        ends(blender.carried)
+
+
+def classes_of(probabilities: Array, valid: np.ndarray, arrays: Arrays) -> np.ndarray:
+    """The likeliest classes, ``NODATA`` where pixels hold none: [N, h, w] -> uint8 [h, w]."""
+    classes = arrays.classes(probabilities)
+    classes[~valid] = NODATA
+    return classes
 
 
 def predict_tile(
@@ -83,21 +139,28 @@ def predict_tile(
     return classes if valid is None else np.where(valid, classes, np.uint8(NODATA))
 
 
-class _Ahead:
-    """Reads the next window while the network is busy with this one."""
+def _classified(region: Region, arrays: Arrays) -> Classified:
+    height, width = region.probabilities.shape[1:]
+    with arrays.computing():
+        classes = classes_of(region.probabilities, region.extra[:height, :width], arrays)
+    return region.rows, region.cols, classes, region.probabilities
 
-    def __init__(self, pool: ThreadPoolExecutor, raster: Raster, tiling: Tiling) -> None:
-        self.corners = itertools.product(tiling.tops, tiling.lefts)
-        self.size = tiling.rows, tiling.cols
-        self.pool = pool
-        self.raster = raster
-        self.coming = self._start()
 
-    def take(self) -> Part:
-        part = self.coming.result()
-        self.coming = self._start()
-        return part
-
-    def _start(self) -> Any:
-        corner = next(self.corners, None)
-        return corner and self.pool.submit(self.raster.read, *corner, *self.size)
+def _read_ahead(
+    pool: ThreadPoolExecutor, raster: Raster, band: Band, batches: Batches
+) -> Iterator[Part]:
+    """Windows, of which the next ones are read while the network is busy with these."""
+    tiling = band.tiling
+    coming: deque[Future[Part]] = deque()
+    positions = positions_of(band)
+    try:
+        while True:
+            while len(coming) <= batches.size() and (position := next(positions, None)):
+                corner = tiling.tops[position[0]], tiling.lefts[position[1]]
+                coming.append(pool.submit(raster.read, *corner, tiling.rows, tiling.cols))
+            if not coming:
+                return
+            yield coming.popleft().result()
+    finally:
+        for future in coming:
+            future.cancel()

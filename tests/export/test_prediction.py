@@ -12,7 +12,16 @@ import rasterio
 from tests.conftest import REPOSITORY, refused, succeed_here
 from tests.export.conftest import CKPT
 
-WINDOWS = ("scene.tif", "--window", "64", "--probabilities", "--rgb", "--polygons")
+WINDOWS = (
+    "scene.tif",
+    "--window",
+    "64",
+    "--probabilities",
+    "--rgb",
+    "--polygons",
+    "--polygons-format",
+    "geojson",
+)
 # Packages of requirements-onnx.txt by the names they are imported by, and what these need.
 ALLOWED = {
     *("onnxruntime", "numpy", "rasterio", "cv2", "PIL", "scipy", "tqdm"),

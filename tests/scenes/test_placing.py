@@ -58,7 +58,17 @@ def longitudes(features):
 
 def test_control_points_are_carried_on_and_place_the_polygons(root):
     give(write_tif(root / "points.tif", pixels(), **NO_PLACE), gcps=(control_points(), UTM))
-    result = predict(root, "points.tif", "-o", "points", "--polygons", "--rgb", "--probabilities")
+    result = predict(
+        root,
+        "points.tif",
+        "-o",
+        "points",
+        "--polygons",
+        "--polygons-format",
+        "geojson",
+        "--rgb",
+        "--probabilities",
+    )
     assert "points.tif: placed by 4 control points and no transform; its maps carry" in result.out
     assert "polygons lie as a polynomial through its 4 control points places them" in result.out
     for kind in ("", "rgb", "probabilities"):
@@ -75,7 +85,7 @@ def test_control_points_are_carried_on_and_place_the_polygons(root):
 
 def test_control_points_that_place_nothing_are_carried_on_and_it_is_said(root):
     give(write_tif(root / "two.tif", pixels(), **NO_PLACE), gcps=(control_points(2), UTM))
-    result = predict(root, "two.tif", "-o", "two", "--polygons")
+    result = predict(root, "two.tif", "-o", "two", "--polygons", "--polygons-format", "geojson")
     assert "two.tif: placed by 2 control points" in result.out
     assert "two.tif: polygons, their areas and --min-area are in pixels" in result.out
     with rasterio.open(root / "two/two.tif") as out:
@@ -85,7 +95,9 @@ def test_control_points_that_place_nothing_are_carried_on_and_it_is_said(root):
 
 def test_rpcs_are_carried_on_and_it_is_said(root):
     give(write_tif(root / "rational.tif", pixels(), **NO_PLACE), rpcs=rational())
-    result = predict(root, "rational.tif", "-o", "rational", "--polygons")
+    result = predict(
+        root, "rational.tif", "-o", "rational", "--polygons", "--polygons-format", "geojson"
+    )
     assert "rational.tif: placed by RPCs and no transform; its maps carry on these" in result.out
     assert "rational.tif: polygons, their areas and --min-area are in pixels" in result.out
     with (
@@ -111,7 +123,7 @@ def test_points_beside_a_photograph_make_its_map_a_geotiff(root):
         to.write(pixels())
         to.gcps = control_points(), CRS.from_user_input(UTM)
     assert (root / "photo.png.aux.xml").is_file()
-    predict(root, "photo.png", "-o", "photo", "--polygons")
+    predict(root, "photo.png", "-o", "photo", "--polygons", "--polygons-format", "geojson")
     with rasterio.open(root / "photo/photo.tif") as out:
         assert len(out.gcps[0]) == 4
     assert min(longitudes(polygons(root, "photo", "photo"))) == pytest.approx(9, abs=1e-9)
@@ -123,7 +135,7 @@ def test_a_world_file_places_polygons_in_its_units(root):
     ) as target:
         target.write(pixels())
     (root / "world.pgw").write_text("0.5\n0\n0\n-0.5\n1000.25\n1999.75\n")
-    result = predict(root, "world.png", "-o", "world", "--polygons")
+    result = predict(root, "world.png", "-o", "world", "--polygons", "--polygons-format", "geojson")
     assert "are in the units of its transform, for there is no CRS" in result.out
     with rasterio.open(root / "world/world.tif") as out:
         assert out.transform == from_origin(1000, 2000, 0.5, 0.5)
@@ -134,7 +146,9 @@ def test_a_world_file_places_polygons_in_its_units(root):
 
 def test_a_crs_without_a_transform_is_no_place(root):
     write_tif(root / "placeless.tif", pixels(), transform=None)
-    result = predict(root, "placeless.tif", "-o", "placeless", "--polygons")
+    result = predict(
+        root, "placeless.tif", "-o", "placeless", "--polygons", "--polygons-format", "geojson"
+    )
     assert "placeless.tif: polygons, their areas and --min-area are in pixels" in result.out
     assert total_area(polygons(root, "placeless", "placeless")) == 2400
     with rasterio.open(root / "placeless/placeless.tif") as out:
@@ -143,7 +157,12 @@ def test_a_crs_without_a_transform_is_no_place(root):
 
 def test_photographs_without_any_place_are_not_remarked_upon(root):
     shutil.copy(next((root / "data/own/images").iterdir()), root / "plain.jpg")
-    assert "note:" not in predict(root, "plain.jpg", "-o", "plain", "--polygons").out
+    assert (
+        "note:"
+        not in predict(
+            root, "plain.jpg", "-o", "plain", "--polygons", "--polygons-format", "geojson"
+        ).out
+    )
 
 
 def test_a_local_crs_and_a_pole_stop_no_folder(root):
@@ -153,7 +172,18 @@ def test_a_local_crs_and_a_pole_stop_no_folder(root):
         folder / "pole.tif", pixels(), crs="EPSG:3995", transform=from_origin(-300, 200, 10, 10)
     )
     write_tif(folder / "utm.tif", pixels())
-    result = predict(root, "places", "-o", "placed", "--polygons", "--min-area", 0.5, status=1)
+    result = predict(
+        root,
+        "places",
+        "-o",
+        "placed",
+        "--polygons",
+        "--polygons-format",
+        "geojson",
+        "--min-area",
+        0.5,
+        status=1,
+    )
     assert "1 of 3 images could not be predicted: places/pole.tif" in result.error
     assert "pole.tif reaches around a pole" in result.error
     assert "--polygons" in result.error
@@ -184,7 +214,17 @@ def test_pixels_that_are_nan_hold_no_data(root, nodata, band):
     values[band, :, :20] = np.nan
     name = f"nan_{nodata}_{band}"
     write_tif(root / f"{name}.tif", values, nodata=nodata)
-    predict(root, f"{name}.tif", "-o", "nans", "--polygons", "--probabilities", "--rgb")
+    predict(
+        root,
+        f"{name}.tif",
+        "-o",
+        "nans",
+        "--polygons",
+        "--polygons-format",
+        "geojson",
+        "--probabilities",
+        "--rgb",
+    )
     with rasterio.open(root / f"nans/{name}.tif") as out:
         classes = out.read(1)
     assert (classes[:, :20] == 255).all()

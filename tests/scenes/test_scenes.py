@@ -11,13 +11,11 @@ import torch
 import torch.nn.functional as F
 
 from network.datasets.catalog import VAIHINGEN
-from network.errors import ConfigError, OutputError
+from network.errors import ConfigError
 from network.files.images import read_rgb, write_image
 from network.preparation.demo_scenes import draw_scene
 from network.scenes.blending import blend, tile
-from network.scenes.map_files import CLASSES, COLORS, MapWriter
-from network.scenes.raster_writer import RasterWriter
-from network.scenes.rasters import NODATA, Raster, bounded_cache
+from network.scenes.rasters import NODATA, Raster
 from tests.conftest import REPOSITORY, files_of, refused, run_here
 from tests.scenes.files import UTM, predict, write_tif
 
@@ -107,7 +105,9 @@ def test_a_geotiff_keeps_place_nodata_colors_and_names(root):
     with rasterio.open(root / "maps/rgb/scene.tif") as out:
         colors = np.array([*VAIHINGEN.palette, (0, 0, 0)], np.uint8)
         expected = colors[np.where(classes == NODATA, 6, classes)]
-        np.testing.assert_array_equal(out.read().transpose(1, 2, 0), expected)
+        np.testing.assert_array_equal(out.read([1, 2, 3]).transpose(1, 2, 0), expected)
+        np.testing.assert_array_equal(out.read(4), np.where(empty, 0, 255))
+        assert [kind.name for kind in out.colorinterp] == ["red", "green", "blue", "alpha"]
         assert out.crs == UTM
     with rasterio.open(root / "maps/probabilities/scene.tif") as out:
         values = out.read()
@@ -166,7 +166,17 @@ def test_the_smallest_images(root, shape):
 
 def test_all_nodata_is_all_nodata(root):
     write_tif(root / "empty.tif", np.zeros((3, 90, 80), np.uint8), nodata=0)
-    predict(root, "empty.tif", "-o", "empties", "--window", 64, "--polygons")
+    predict(
+        root,
+        "empty.tif",
+        "-o",
+        "empties",
+        "--window",
+        64,
+        "--polygons",
+        "--polygons-format",
+        "geojson",
+    )
     with rasterio.open(root / "empties/empty.tif") as out:
         assert (out.read(1) == NODATA).all()
     assert json.loads((root / "empties/polygons/empty.geojson").read_text())["features"] == []
@@ -330,14 +340,3 @@ def test_classes_do_not_change_more_often_at_the_edges_of_windows(town):
         seams[overlap] = at_edges.mean() > elsewhere.mean() + chance
         assert elsewhere.mean() > 0.005
     assert seams == {0.25: False, 0: True}
-
-
-def test_a_raster_that_cannot_be_opened_closes_the_ones_before(tmp_path, monkeypatch):
-    path = write_tif(tmp_path / "scene.tif", np.zeros((3, 40, 50), np.uint8))
-    files = {CLASSES: tmp_path / "a.tif", COLORS: tmp_path / "nowhere/b.tif"}
-    opened = []
-    enter = RasterWriter.__enter__
-    monkeypatch.setattr(RasterWriter, "__enter__", lambda w: opened.append(w) or enter(w))
-    with bounded_cache(), Raster(path) as raster, pytest.raises(OutputError):
-        MapWriter(files, raster, VAIHINGEN, 0)
-    assert [(writer.path, writer.target.closed) for writer in opened] == [(files[CLASSES], True)]

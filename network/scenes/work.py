@@ -1,0 +1,173 @@
+"""Working through images: alone, or together with other processes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, wait
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from network.files.staging import beside
+from network.files.writing import replacing
+from network.scenes.faults import named
+from network.scenes.map_files import CLASSES, map_files
+from network.scenes.map_writer import MapWriter
+from network.scenes.options import SceneOptions
+from network.scenes.prediction_record import PredictionRecord
+from network.scenes.rasters import Raster
+from network.scenes.scene import Part, join_parts, predict_part
+from network.scenes.shared import Processes
+from network.scenes.tiling import bands, tile
+
+if TYPE_CHECKING:
+    from network.inference.ensemble import Ensemble, EnsemblePredictor
+    from network.inference.onnx_network import OnnxNetwork, OnnxPredictor
+    from network.inference.predictor import Predictor
+    from network.inference.segmenter import Segmenter
+
+
+class Scene:
+    """An image that is being predicted; a context, which ends with its files in their places.
+
+    Args:
+        path: of the image.
+        segmenter: the network.
+        output: folder of the maps.
+        options: how.
+        count: parts in which it is predicted, if it has as many rows of windows.
+
+    Raises:
+        UserError: it cannot be read, or its maps cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        segmenter: Segmenter | Ensemble | OnnxNetwork,
+        output: Path,
+        options: SceneOptions,
+        count: int,
+    ) -> None:
+        self.path = path
+        self.spec = segmenter.spec
+        self.progress: Iterator[int] = iter(())
+        with ExitStack() as opened:
+            self.raster = opened.enter_context(
+                Raster(path, self.spec, options.bands, options.value_range)
+            )
+            segmenter.note_type(path, self.raster.file.dtype)
+            self.tiling = tile(
+                *(self.raster.height, self.raster.width),
+                *(options.window, options.overlap, segmenter.stride),
+            )
+            self.files = map_files(path, output, options)
+            self.writer = MapWriter(self.raster, self.spec, options, self.files)
+            self.aside = {
+                kind: opened.enter_context(replacing(file)) for kind, file in self.files.items()
+            }
+            (folder,) = opened.enter_context(beside([output.resolve() / path.stem]))
+            shown = self.files[CLASSES]
+            self.parts = [
+                Part(path.resolve(), band, folder, shown, options)
+                for band in bands(self.tiling, count)
+            ]
+            self._opened = opened.pop_all()
+
+    def __enter__(self) -> Scene:
+        return self
+
+    def __exit__(self, *error) -> None:
+        self._opened.__exit__(*error)
+
+    def write(self, record: PredictionRecord) -> None:
+        """Write the files aside, when all parts are finished, and note them."""
+        for upper, lower in itertools.pairwise(self.parts):
+            join_parts(upper, lower, self.raster, self.spec.num_classes)
+        with self.parts[0].raw_maps(self.spec.num_classes) as raw:
+            self.writer.write(raw, self.aside)
+        record.begin(self.path, {file: self.aside[kind] for kind, file in self.files.items()})
+
+
+class Worker(Protocol):
+    """What predicts scenes.
+
+    Attributes:
+        ahead: parts of scenes that may be begun while an earlier scene is not finished.
+    """
+
+    ahead: int
+
+    def count(self, path: Path) -> int:
+        """Parts in which an image is predicted."""
+
+    def begin(self, scene: Scene) -> Iterator[int]:
+        """Predict it; gives numbers of finished windows."""
+
+
+class Alone:
+    """A process by itself, with the network that it holds.
+
+    Args:
+        segmenter: the network.
+        predictor: of one augmentation.
+        batch: windows at a time, as of ``predict_scene``.
+    """
+
+    ahead = 0
+
+    def __init__(
+        self,
+        segmenter: Segmenter | Ensemble | OnnxNetwork,
+        predictor: Predictor | EnsemblePredictor | OnnxPredictor,
+        batch: int | None,
+    ) -> None:
+        self.segmenter = segmenter
+        self.predictor = predictor
+        self.batch = batch
+
+    def count(self, path: Path) -> int:
+        """One."""
+        return 1
+
+    def begin(self, scene: Scene) -> Iterator[int]:
+        """Predict it while the numbers are taken."""
+        windows = predict_part(
+            scene.parts[0], scene.raster, self.segmenter, self.predictor, self.batch
+        )
+        return (1 for _ in named(scene.path, windows))
+
+
+class Together:
+    """Several processes, which share the images, and large ones in bands.
+
+    Args:
+        processes: that predict.
+        size: of all images, in bytes.
+    """
+
+    def __init__(self, processes: Processes, size: int) -> None:
+        self.processes = processes
+        self.size = size
+        self.ahead = 2 * processes.count
+
+    def count(self, path: Path) -> int:
+        """One for each process, where the image is more than half of the share of one."""
+        large = path.stat().st_size * 2 * self.processes.count > self.size
+        return self.processes.count if large else 1
+
+    def begin(self, scene: Scene) -> Iterator[int]:
+        """Have its parts predicted from now on."""
+        return _finished(scene.parts, [self.processes.submit(part) for part in scene.parts])
+
+
+def _finished(parts: Sequence[Part], futures: Sequence[Future[None]]) -> Iterator[int]:
+    try:
+        for part, future in zip(parts, futures, strict=True):
+            future.result()
+            yield part.band.count
+    finally:
+        for future in futures:
+            future.cancel()
+        wait(futures)
