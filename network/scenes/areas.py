@@ -37,6 +37,7 @@ class Areas:
 
     Attributes:
         source: the map.
+        rows: of its blocks.
         members: area of each piece, which is what hangs together of an area within one block of
             rows, int32 [pieces].
         firsts: of each area its first pixel, counted row by row, int64 [areas], ascending.
@@ -47,6 +48,7 @@ class Areas:
     """
 
     source: Rows
+    rows: list[slice]
     members: np.ndarray
     firsts: np.ndarray
     classes: np.ndarray
@@ -56,7 +58,7 @@ class Areas:
     def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
         """Rows, and the area of each of their pixels: int32 [h, W]."""
         count = 0
-        for rows in _blocks(self.source.shape):
+        for rows in self.rows:
             pieces = _Pieces(self.source[rows])
             yield rows, self.members[count + pieces.members][pieces.runs]
             count += pieces.count
@@ -77,7 +79,8 @@ def find_areas(classes: Rows, ground: Ground, with_neighbors: bool = True) -> Ar
     values, sizes, firsts = [], [], []
     inside, borders = [_NO_PAIRS], [_NO_PAIRS]
     count, above = 0, None
-    for rows in _blocks(classes.shape):
+    blocks = list(_blocks(classes.shape))
+    for rows in blocks:
         part = classes[rows]
         pieces = _Pieces(part)
         firsts.append(pieces.firsts + rows.start * width)
@@ -104,6 +107,7 @@ def find_areas(classes: Rows, ground: Ground, with_neighbors: bool = True) -> Ar
     neighbors = neighbors[(of_areas[neighbors] != NODATA).all(axis=1)]
     return Areas(
         classes,
+        blocks,
         members,
         np.sort(first),
         of_areas,

@@ -38,7 +38,7 @@ def classes_raster(
     categories = _element(tree.find("VRTRasterBand"), "CategoryNames")
     for name in spec.classes:
         _element(categories, "Category", name)
-    _save(tree, path)
+    _save(tree, path, source)
 
 
 def probabilities_raster(
@@ -47,7 +47,7 @@ def probabilities_raster(
     """Probabilities, a band for each class, NaN where there are none; as ``classes_raster``."""
     with _created(path, source, spec.num_classes, "float32", float("nan")) as target:
         target.descriptions = tuple(spec.classes)
-    _save(_raw(path, raw), path)
+    _save(_raw(path, raw), path, source)
 
 
 def colors_raster(
@@ -66,7 +66,7 @@ def colors_raster(
         _element(lookup, "SourceFilename", classes.name, relativeToVRT="1")
         _element(lookup, "SourceBand", "1")
         _element(lookup, "LUT", ",".join(f"{index}:{value}" for index, value in values))
-    _save(tree, path)
+    _save(tree, path, source)
 
 
 def plain_raster(path: Path, raw: RawMap) -> None:
@@ -95,7 +95,7 @@ def _created(
         dtype=dtype,
         nodata=nodata,
         crs=source.crs,
-        transform=source.transform,
+        transform=None if source.transform.is_identity else source.transform,
     )
     carry_on(source, target)
     return target
@@ -124,5 +124,12 @@ def _element(
     return element
 
 
-def _save(tree: ElementTree.Element, path: Path) -> None:
+def _save(
+    tree: ElementTree.Element, path: Path, source: rasterio.DatasetReader | None = None
+) -> None:
+    points = source.gcps[0] if source is not None else []
+    for element, point in zip(tree.iter("GCP"), points, strict=True):  # which GDAL rounds
+        for name in ("row", "col", "x", "y", "z"):
+            key = {"row": "Line", "col": "Pixel"}.get(name, name.upper())
+            element.set(key, repr(float(getattr(point, name) or 0)))
     path.write_bytes(ElementTree.tostring(tree))

@@ -10,6 +10,7 @@ from network.files.images import read_rgb
 from tests.conftest import run_here
 
 UTM = "EPSG:32632"
+GEOJSON = ("--polygons", "--polygons-format", "geojson")
 PLACE = from_origin(500000, 5400000, 0.5, 0.5)
 
 

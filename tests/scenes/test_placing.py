@@ -11,7 +11,7 @@ from rasterio.crs import CRS
 from rasterio.rpc import RPC
 from rasterio.transform import Affine, from_origin
 
-from tests.scenes.files import UTM, predict, write_tif
+from tests.scenes.files import GEOJSON, UTM, predict, write_tif
 
 NO_PLACE = {"crs": None, "transform": None}
 SITE = CRS.from_wkt('LOCAL_CS["site grid",UNIT["metre",1]]')
@@ -85,7 +85,7 @@ def test_control_points_are_carried_on_and_place_the_polygons(root):
 
 def test_control_points_that_place_nothing_are_carried_on_and_it_is_said(root):
     give(write_tif(root / "two.tif", pixels(), **NO_PLACE), gcps=(control_points(2), UTM))
-    result = predict(root, "two.tif", "-o", "two", "--polygons", "--polygons-format", "geojson")
+    result = predict(root, "two.tif", "-o", "two", *GEOJSON)
     assert "two.tif: placed by 2 control points" in result.out
     assert "two.tif: polygons, their areas and --min-area are in pixels" in result.out
     with rasterio.open(root / "two/two.tif") as out:
@@ -95,9 +95,7 @@ def test_control_points_that_place_nothing_are_carried_on_and_it_is_said(root):
 
 def test_rpcs_are_carried_on_and_it_is_said(root):
     give(write_tif(root / "rational.tif", pixels(), **NO_PLACE), rpcs=rational())
-    result = predict(
-        root, "rational.tif", "-o", "rational", "--polygons", "--polygons-format", "geojson"
-    )
+    result = predict(root, "rational.tif", "-o", "rational", *GEOJSON)
     assert "rational.tif: placed by RPCs and no transform; its maps carry on these" in result.out
     assert "rational.tif: polygons, their areas and --min-area are in pixels" in result.out
     with (
@@ -123,7 +121,7 @@ def test_points_beside_a_photograph_make_its_map_a_geotiff(root):
         to.write(pixels())
         to.gcps = control_points(), CRS.from_user_input(UTM)
     assert (root / "photo.png.aux.xml").is_file()
-    predict(root, "photo.png", "-o", "photo", "--polygons", "--polygons-format", "geojson")
+    predict(root, "photo.png", "-o", "photo", *GEOJSON)
     with rasterio.open(root / "photo/photo.tif") as out:
         assert len(out.gcps[0]) == 4
     assert min(longitudes(polygons(root, "photo", "photo"))) == pytest.approx(9, abs=1e-9)
@@ -135,7 +133,7 @@ def test_a_world_file_places_polygons_in_its_units(root):
     ) as target:
         target.write(pixels())
     (root / "world.pgw").write_text("0.5\n0\n0\n-0.5\n1000.25\n1999.75\n")
-    result = predict(root, "world.png", "-o", "world", "--polygons", "--polygons-format", "geojson")
+    result = predict(root, "world.png", "-o", "world", *GEOJSON)
     assert "are in the units of its transform, for there is no CRS" in result.out
     with rasterio.open(root / "world/world.tif") as out:
         assert out.transform == from_origin(1000, 2000, 0.5, 0.5)
@@ -146,9 +144,7 @@ def test_a_world_file_places_polygons_in_its_units(root):
 
 def test_a_crs_without_a_transform_is_no_place(root):
     write_tif(root / "placeless.tif", pixels(), transform=None)
-    result = predict(
-        root, "placeless.tif", "-o", "placeless", "--polygons", "--polygons-format", "geojson"
-    )
+    result = predict(root, "placeless.tif", "-o", "placeless", *GEOJSON)
     assert "placeless.tif: polygons, their areas and --min-area are in pixels" in result.out
     assert total_area(polygons(root, "placeless", "placeless")) == 2400
     with rasterio.open(root / "placeless/placeless.tif") as out:
@@ -157,12 +153,7 @@ def test_a_crs_without_a_transform_is_no_place(root):
 
 def test_photographs_without_any_place_are_not_remarked_upon(root):
     shutil.copy(next((root / "data/own/images").iterdir()), root / "plain.jpg")
-    assert (
-        "note:"
-        not in predict(
-            root, "plain.jpg", "-o", "plain", "--polygons", "--polygons-format", "geojson"
-        ).out
-    )
+    assert "note:" not in predict(root, "plain.jpg", "-o", "plain", *GEOJSON).out
 
 
 def test_a_local_crs_and_a_pole_stop_no_folder(root):
