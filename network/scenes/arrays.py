@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = "torch.Tensor | np.ndarray"
 Device: TypeAlias = "torch.device | str | None"
+
+_SERIAL = 32768
+"""Values up to which torch computes in one thread, without waking others."""
 
 
 class Arrays:
@@ -51,6 +55,10 @@ class Arrays:
         """A part of a scene [h, w, bands] as a batch [1, bands, h, w]."""
         return values.transpose(2, 0, 1)[None]
 
+    def normalised(self, normalise: Callable[[Array], Array], image: Array) -> Array:
+        """An image after the normalisation of a network."""
+        return normalise(image)
+
     def understood(self, probabilities: Array | None) -> Array | None:
         """What a predictor gave, as an array of this kind."""
         return probabilities
@@ -80,6 +88,12 @@ class HostTensors(Arrays):
         import torch
 
         return torch.from_numpy(np.ascontiguousarray(values)).permute(2, 0, 1)[None]
+
+    def normalised(self, normalise: Callable[[Array], Array], image: Array) -> Array:
+        """An image after the normalisation of a network, few rows at a time, by one thread."""
+        rows = max(1, _SERIAL // image[..., 0, :].numel())
+        found = [normalise(part) for part in image.split(rows, dim=2)]
+        return _joined(found, dim=2)
 
     def understood(self, probabilities: Array | None) -> Array | None:
         """What a predictor gave, as an array of NumPy."""
@@ -153,12 +167,12 @@ def as_numpy(array: Array) -> np.ndarray:
     return array if isinstance(array, np.ndarray) else array.cpu().numpy()
 
 
-def _joined(images: list[Array]) -> Array:
+def _joined(images: list[Array], dim: int = 0) -> Array:
     import torch
 
     if len(images) == 1:
         return images[0]
-    return torch.cat(images).contiguous(memory_format=torch.channels_last)
+    return torch.cat(images, dim).contiguous(memory_format=torch.channels_last)
 
 
 def _likeliest(probabilities: np.ndarray, found: np.ndarray) -> None:

@@ -88,9 +88,10 @@ def predict_band(
     blender = Blender(band, segmenter.spec.num_classes, arrays)
 
     def prepared(part: Part) -> tuple[Array | None, np.ndarray]:
-        valid = part.valid | everywhere if everywhere else part.valid
-        image = segmenter.normalise(arrays.image(part.image)) if valid.any() else None
-        return image, valid
+        valid = part.valid | everywhere
+        if not valid.any():
+            return None, valid
+        return arrays.normalised(segmenter.normalise, arrays.image(part.image)), valid
 
     def blended(probabilities: Array | None, valid: np.ndarray) -> Result:
         return then(_classified(blender.add(probabilities, valid), arrays))
