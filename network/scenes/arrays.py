@@ -91,9 +91,14 @@ class HostTensors(Arrays):
 
     def normalised(self, normalise: Callable[[Array], Array], image: Array) -> Array:
         """An image after the normalisation of a network, few rows at a time, by one thread."""
+        import torch
+
         rows = max(1, _SERIAL // image[..., 0, :].numel())
-        found = [normalise(part) for part in image.split(rows, dim=2)]
-        return _joined(found, dim=2)
+        found = torch.empty(image.shape, memory_format=torch.channels_last)
+        for top in range(0, image.shape[2], rows):
+            part = np.s_[:, :, top : top + rows]
+            found[part] = normalise(image[part])
+        return found
 
     def understood(self, probabilities: Array | None) -> Array | None:
         """What a predictor gave, as an array of NumPy."""
@@ -167,12 +172,12 @@ def as_numpy(array: Array) -> np.ndarray:
     return array if isinstance(array, np.ndarray) else array.cpu().numpy()
 
 
-def _joined(images: list[Array], dim: int = 0) -> Array:
+def _joined(images: list[Array]) -> Array:
     import torch
 
     if len(images) == 1:
         return images[0]
-    return torch.cat(images, dim).contiguous(memory_format=torch.channels_last)
+    return torch.cat(images).contiguous(memory_format=torch.channels_last)
 
 
 def _likeliest(probabilities: np.ndarray, found: np.ndarray) -> None:

@@ -71,12 +71,22 @@ class RawMaps:
         self.opened.__exit__(*error)
 
     def write(self, rows: slice, cols: slice, classes: np.ndarray, probabilities: Array) -> None:
-        """Write a region: classes uint8 [h, w], probabilities float32 [N, h, w].
+        """Write a region, of those of the same rows the next one.
+
+        Args:
+            rows, cols: where it lies.
+            classes: uint8 [h, w].
+            probabilities: float32 [N, h, w].
 
         Raises:
             OutputError: it cannot be written.
         """
-        self.classes.write(classes, rows, cols)
+        height, width = rows.stop - rows.start, self.classes.shape[2]
+        if cols.start == 0:
+            self._strip = np.empty((height, width), np.uint8)
+        self._strip[:, cols] = classes
+        if cols.stop == width:  # thousands of short rows would take longer
+            self.classes.write(self._strip, rows, slice(0, width))
         if self.probabilities is not None:
             values = as_numpy(probabilities)
             values[:, classes == NODATA] = np.nan

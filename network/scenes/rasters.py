@@ -124,6 +124,8 @@ class Raster:
         over = (0, height - rows), (0, width - cols)
         image = filled(self._scaled(values).transpose(1, 2, 0), here, self.spec.fill)
         valid = (np.ones((rows, cols), bool) if here is None else here) & ~np.asarray(transparent)
+        if (rows, cols) == (height, width):
+            return Part(image, valid)
         return Part(np.pad(image, (*over, (0, 0)), mode="symmetric"), np.pad(valid, over))
 
     def _alpha_masks(self) -> bool:
