@@ -18,6 +18,7 @@ from rasterio.windows import Window
 
 from benchmarks.measuring import Alone, Row, run_alone
 from network.datasets.catalog import VAIHINGEN, DatasetSpec
+from network.datasets.colors import decode_colors
 from network.datasets.normalisation import Normalisation
 from network.files.staging import beside
 from network.models import BiCoR
@@ -156,7 +157,8 @@ def _memory(folder: Path) -> list[Row]:
     _write_net(folder, depth=0)
     extra = ("--batch", "2", "--polygons", "--min-area", "1", "net.depth=0")
     found = {
-        side: _alone(folder, _draw(folder, side), f"memory_{side}", *extra) for side in MEMORY_SIDES
+        side: _alone(folder, _draw(folder, side, flat=True), f"memory_{side}", *extra)
+        for side in MEMORY_SIDES
     }
     small, large = MEMORY_SIDES
     rows = [Row(f"{s}x{s}, polygons, peak memory", found[s].peak / 1e6, "MB") for s in found]
@@ -166,14 +168,15 @@ def _memory(folder: Path) -> list[Row]:
     return [*rows, Row(title, ratio, "x", "at most 1.3")]
 
 
-def _draw(folder: Path, side: int) -> Path:
-    """A scene of blocks that are the same."""
-    path = folder / f"scene_{side}.tif"
+def _draw(folder: Path, side: int, flat: bool = False) -> Path:
+    """A scene of blocks that are the same, with noise as of a camera, or of flat colors."""
+    path = folder / f"{'flat' if flat else 'scene'}_{side}.tif"
     if path.exists():
         return path
-    image, _ = draw_scene(BLOCK, BLOCK, 0)
+    image, label = draw_scene(BLOCK, BLOCK, 0)
+    if flat:  # so that outlines are those of things, not of noise
+        image = decode_colors(label, VAIHINGEN)
     block = np.ascontiguousarray(image.transpose(2, 0, 1))
-    block = block // 32 * 32  # so that outlines are those of things, not of noise
     with rasterio.open(
         path,
         "w",
