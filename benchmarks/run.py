@@ -18,7 +18,7 @@ from network.devices import keep_freed_memory
 
 BENCHMARKS = (
     "model",
-    "baselines",
+    "peers",
     "hbis",
     "depthwise",
     "data",
