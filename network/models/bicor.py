@@ -158,8 +158,7 @@ class BiCoR(nn.Module):
         if self.input_scale == 1:
             return self._segment(x)
         size = [
-            larger(rounded_share(self.input_scale, side), self.min_size)
-            for side in (height, width)
+            larger(rounded_share(self.input_scale, side), self.min_size) for side in (height, width)
         ]
         out = self._segment(F.interpolate(x, size, mode="bilinear", antialias=True))
         logits, aux_logits = (
