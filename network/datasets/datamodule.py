@@ -62,8 +62,8 @@ class SegmentationDataModule(pl.LightningDataModule):
     def setup(self, stage: str) -> None:
         """List the samples of the splits that training needs (stage ``fit`` or ``validate``)."""
         if stage == "fit":
-            self.train = SegmentationDataset(self.layout, "train", self.train_transform)
-        self.val = SegmentationDataset(self.layout, "val")
+            self.train = SegmentationDataset(self.layout, "train", self.train_transform, True)
+        self.val = SegmentationDataset(self.layout, "val", prepare=stage == "fit")
 
     def batches_per_epoch(self, processes: int) -> int:
         """Training batches that each process takes in an epoch."""

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from network.datasets.layout import DatasetLayout, Sample, size_fault
+from network.datasets.disk_cache import DiskCache
+from network.datasets.layout import DISK, DatasetLayout, Sample, size_fault
 from network.datasets.reading import read_filled, without_data
 from network.files.band_images import StoredImage
 from network.files.modules import Source, make_importable, remembered
@@ -55,17 +56,33 @@ class SegmentationDataset(Dataset):
     the mean of each band. What an item looks like depends on its key alone: an index, or a pair
     (index, seed) for a random transform, so it is the same for any number of workers.
 
+    Args:
+        layout: of the files.
+        split: one of ``SPLITS``.
+        transform: of a training; without it, samples are as they lie on disk.
+        prepare: with ``cache="disk"``, read prepared copies, and make those that are missing;
+            without it, where there is a transform, as what is read once needs no copies.
+
     Raises:
         DataError: a file that cannot be read, a mask of another size than its image, or more
             than 1% of a mask's pixels in values that the dataset does not list.
+        OutputError: copies that cannot be written.
     """
 
     def __init__(
-        self, layout: DatasetLayout, split: str, transform: Transform | None = None
+        self,
+        layout: DatasetLayout,
+        split: str,
+        transform: Transform | None = None,
+        prepare: bool | None = None,
     ) -> None:
         self.layout = layout
         self.samples = layout.samples(split)
         self.transform = transform
+        self._disk: DiskCache | None = None
+        if layout.cache == DISK and (transform is not None if prepare is None else prepare):
+            self._disk = DiskCache(layout)
+            self._disk.prepare(self.samples)
         self._cached: dict[tuple[Path, ...], tuple[StoredImage, list[np.ndarray]]] = {}
 
     def __reduce__(self) -> tuple:
@@ -99,6 +116,9 @@ class SegmentationDataset(Dataset):
         key = (sample.image, *paths)
         if key in self._cached:
             return self._cached[key]
+        if self._disk is not None:
+            masks = [self._disk.mask(sample.image, path) for path in paths]
+            return self._disk.image(sample.image), masks
         image = read_filled(sample.image, self.layout.spec)
         masks = []
         for path in paths:
@@ -106,7 +126,7 @@ class SegmentationDataset(Dataset):
             if image.values.shape[:2] != mask.shape:
                 raise size_fault(sample.image, path, image.values.shape[:2], mask.shape)
             masks.append(without_data(self.layout, mask, image.valid, sample.image, path))
-        if self.layout.cache:
+        if self.layout.cache and self.layout.cache != DISK:
             for array in (*image, *masks):
                 if array is not None:  # or whoever writes into it changes later samples
                     array.flags.writeable = False

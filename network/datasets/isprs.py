@@ -23,6 +23,7 @@ from network.datasets.layout import (
     Report,
     Sample,
     check_split,
+    checked_cache,
     listed,
     pair_files,
     refuse,
@@ -54,6 +55,8 @@ class IsprsDataset(DatasetLayout):
         name: of the dataset, for output folders.
         mean, std: normalisation of the bands of images scaled to 0..1.
         bands, band_names, display: of patches that have other bands than three, as ``Bands``.
+        cache: keep decoded images in memory (of every loading process), or ``disk`` for copies of
+            which only the window is read.
 
     Raises:
         ConfigError: validation tiles that are not in the training area, bands that cannot be.
@@ -75,6 +78,7 @@ class IsprsDataset(DatasetLayout):
         bands: Sequence[int] | None = None,
         band_names: Sequence[str] | None = None,
         display: Sequence[int] | None = None,
+        cache: bool | str = False,
     ) -> None:
         self.ignore_values = (self.SPEC.ignore_index,)
         given = {"mean": mean, "std": std, "bands": bands, "band_names": band_names}
@@ -82,6 +86,7 @@ class IsprsDataset(DatasetLayout):
         self.spec = replace(self.SPEC, name=name or self.SPEC.name, **facts)
         self.root = Path("data") / self.SPEC.name if root is None else Path(root)
         self.patch_size = patch_size
+        self.cache = checked_cache(cache)
         self.validate_on_test = validate_on_test
         if validate_on_test and val_tiles:
             raise ConfigError("validate_on_test and val_tiles exclude each other; leave one out")

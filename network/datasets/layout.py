@@ -21,6 +21,8 @@ from network.datasets.labels import (
 from network.errors import ConfigError, DataError
 
 SPLITS = ("train", "val", "test")
+DISK = "disk"
+"""Value of ``cache``."""
 
 
 class Sample(NamedTuple):
@@ -66,14 +68,17 @@ class DatasetLayout(ABC):
         masks: ``color`` (RGB palette) or ``index`` (class indices, single channel).
         first_label: stored value of the first class in masks of indices; the others follow it.
         ignore_values: stored values that count as no class in masks of indices.
-        cache: keep decoded samples in memory (of every loading process).
+        root: the folder of the dataset; None where it has none.
+        cache: keep decoded samples in memory (of every loading process), or with ``disk`` copies of
+            which only the window is read (see ``network.datasets.disk_cache``).
     """
 
     spec: DatasetSpec
     masks: str = "index"
     first_label: int = 0
     ignore_values: tuple[float, ...] = ()
-    cache: bool = False
+    root: Path | None = None
+    cache: bool | str = False
 
     @abstractmethod
     def samples(self, split: str, report: Report = refuse) -> list[Sample]:
@@ -257,6 +262,17 @@ def check_split(split: str) -> None:
     """
     if split not in SPLITS:
         raise ConfigError(f"no split {split!r}; there are {', '.join(SPLITS)}")
+
+
+def checked_cache(cache: bool | str) -> bool | str:
+    """The setting ``cache``.
+
+    Raises:
+        ConfigError: none of its values.
+    """
+    if cache not in (False, True, DISK):
+        raise ConfigError(f"dataset.cache={cache!r}: False, True (in memory) or {DISK!r}")
+    return cache
 
 
 def listed(names: Sequence[str], most: int = 10) -> str:

@@ -1,0 +1,92 @@
+"""Training samples per second and process: from files as they are, and from prepared copies."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks.measuring import Row, compare
+from network.datasets.catalog import LOVEDA, VAIHINGEN
+from network.datasets.dataset import SegmentationDataset
+from network.datasets.folder import FolderDataset
+from network.datasets.layout import DatasetLayout
+from network.datasets.loveda import LoveDADataset
+from network.datasets.transforms import TrainTransform
+from network.files.images import write_image
+from network.preparation.demo_scenes import draw_scene
+
+IMAGES, SAMPLES, GRAIN = 6, 32, 2.0
+LOVEDA_SIDE, OWN_SIDE = 1024, 2000
+CLASSES = tuple(VAIHINGEN.classes)
+
+
+def run() -> list[Row]:
+    """Crops of 512, one process without threads."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(0)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            return [
+                *_loveda(root / "loveda"),
+                *_own(root / "png", ".png"),
+                *_own(root / "jpg", ".jpg"),
+            ]
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _loveda(root: Path) -> list[Row]:
+    for number in range(IMAGES):
+        image, mask = _grainy(LOVEDA_SIDE, number)
+        for split, first in (("Train", 0), ("Val", 2522)):
+            for domain in ("Rural", "Urban"):
+                folder = root / split / domain
+                name = f"{first + 2 * number + (domain == 'Urban')}.png"
+                cv2.imwrite(str(_made(folder / "images_png") / name), image[..., ::-1])
+                cv2.imwrite(str(_made(folder / "masks_png_convert") / name), mask)
+    return _rows(f"LoveDA, PNG of {LOVEDA_SIDE}", lambda cache: LoveDADataset(root, cache=cache))
+
+
+def _own(root: Path, suffix: str) -> list[Row]:
+    for number in range(IMAGES):
+        image, mask = _grainy(OWN_SIDE, number)
+        write_image(root / f"images/scene_{number}{suffix}", image)
+        write_image(root / f"masks/scene_{number}.png", mask)
+
+    def layout(cache: bool | str) -> DatasetLayout:
+        return FolderDataset(root, CLASSES, masks="index", val="scene_0", cache=cache)
+
+    return _rows(f"own folder, {suffix[1:].upper()} of {OWN_SIDE}", layout)
+
+
+def _rows(title: str, layout: Callable[[bool | str], DatasetLayout]) -> list[Row]:
+    variants = {"as they are": False, 'cache="disk"': "disk"}
+    found = compare({name: _drawing(layout(cache)) for name, cache in variants.items()}, 3, 1)
+    seconds = [measured.seconds for measured in found.values()]
+    rows = [
+        Row(f"{title}, {name}", SAMPLES / value, "samples/s", aim)
+        for name, value, aim in zip(variants, seconds, ("", "at least 100"), strict=True)
+    ]
+    return [*rows, Row(f"{title}: disk / as they are", seconds[0] / seconds[1], "x", "at least 8")]
+
+
+def _drawing(layout: DatasetLayout) -> Callable[[], object]:
+    data = SegmentationDataset(layout, "train", TrainTransform(layout.spec.ignore_index))
+    return lambda: [data[i % len(data), i] for i in range(SAMPLES)]
+
+
+def _grainy(side: int, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """A drawn scene with a camera's noise, so that a PNG of it is as large as LoveDA's."""
+    image, mask = draw_scene(side, side, number)
+    noise = np.random.default_rng(number).normal(0, GRAIN, image.shape)
+    return np.clip(image + noise, 0, 255).astype(np.uint8), np.minimum(mask, LOVEDA.num_classes - 1)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
