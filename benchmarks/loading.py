@@ -1,4 +1,4 @@
-"""Training samples per second and process: from files as they are, and from prepared copies."""
+"""Training samples per second and process: from files, prepared copies and whole tiles."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ import cv2
 import numpy as np
 
 from benchmarks.measuring import Row, compare
-from network.datasets.catalog import LOVEDA, VAIHINGEN
+from network.datasets.catalog import LOVEDA, POTSDAM, VAIHINGEN
+from network.datasets.colors import decode_colors
 from network.datasets.dataset import SegmentationDataset
 from network.datasets.folder import FolderDataset
+from network.datasets.isprs import PotsdamDataset
+from network.datasets.isprs_tiles import pair_tiles
 from network.datasets.layout import DatasetLayout
 from network.datasets.loveda import LoveDADataset
 from network.datasets.transforms import TrainTransform
 from network.files.images import write_image
 from network.preparation.demo_scenes import draw_scene
+from network.preparation.patches import PatchSplit, split_tiles
 
 IMAGES, SAMPLES, GRAIN = 6, 32, 2.0
 LOVEDA_SIDE, OWN_SIDE = 1024, 2000
+TILES, TILE_SIDE = ("2_10", "2_11"), 6000
 CLASSES = tuple(VAIHINGEN.classes)
 
 
@@ -35,6 +40,7 @@ def run() -> list[Row]:
                 *_loveda(root / "loveda"),
                 *_own(root / "png", ".png"),
                 *_own(root / "jpg", ".jpg"),
+                *_tiles(root / "potsdam"),
             ]
     finally:
         cv2.setNumThreads(threads)
@@ -62,6 +68,37 @@ def _own(root: Path, suffix: str) -> list[Row]:
         return FolderDataset(root, CLASSES, masks="index", val="scene_0", cache=cache)
 
     return _rows(f"own folder, {suffix[1:].upper()} of {OWN_SIDE}", layout)
+
+
+def _tiles(root: Path) -> list[Row]:
+    """A tile of Potsdam's size, as it is published and cut into patches by the splitter."""
+    for number, tile in enumerate(TILES):
+        scenes = [_grainy(TILE_SIDE // 6, 4 * number + part) for part in range(2)]
+        image, mask = (
+            np.tile(np.hstack([scene[kind] for scene in scenes]), (6, 3) + (1,) * (1 - kind))
+            for kind in (0, 1)
+        )
+        stem = f"top_potsdam_{tile}"
+        write_image(root / f"train_images/{stem}_RGB.tif", image)
+        write_image(root / f"train_masks/{stem}_label.tif", decode_colors(mask, POTSDAM))
+    tiles = pair_tiles(
+        PotsdamDataset.FILES, root / "train_images", root / "train_masks", image_suffix="_RGB"
+    )
+    folders = (root / f"train/{kind}_1024" for kind in ("images", "masks"))
+    split_tiles(tiles, PatchSplit(POTSDAM, *folders), processes=1)
+    sources = {
+        "from patches": PotsdamDataset(root),
+        'from patches, cache="disk"': PotsdamDataset(root, cache="disk"),
+        "from tiles": PotsdamDataset(root, source="tiles"),
+    }
+    found = compare({name: _drawing(layout) for name, layout in sources.items()}, 5, 1)
+    speed = {f"Potsdam, {name}": SAMPLES / found[name].seconds for name in sources}
+    patches, copies, whole = speed.values()
+    return [
+        *(Row(name, value, "samples/s") for name, value in speed.items()),
+        Row("Potsdam: tiles / patches", whole / patches, "x", "at least 0.8"),
+        Row('Potsdam: tiles / patches, cache="disk"', whole / copies, "x", "at least 0.8"),
+    ]
 
 
 def _rows(title: str, layout: Callable[[bool | str], DatasetLayout]) -> list[Row]:

@@ -109,9 +109,11 @@ class DiskCache:
     def _make(self, missing: dict[Sample, list[_Part]]) -> None:
         sizes = for_each([*missing], lambda s: self._bytes(s, missing[s]), "looking at sizes")
         needed, free = sum(sizes), shutil.disk_usage(self.folder).free
+        parts = [part.store for each in missing.values() for part in each]
         print(
-            f"cache={DISK!r}: decoding {len(missing)} images with their masks to {self.folder}, "
-            f"{_size(needed)} ({_size(free)} are free there); once, until files change",
+            f"cache={DISK!r}: decoding {parts.count(self.images)} images and "
+            f"{parts.count(self.masks)} masks to {self.folder}, {_size(needed)} ({_size(free)} are "
+            "free there); once, until files change",
             flush=True,
         )
         if needed > free:

@@ -95,7 +95,7 @@ def test_every_sample_is_bitwise_the_same_with_and_without_copies(kind, tmp_path
     for key in [(i, seed) for i in range(len(plain)) for seed in range(8)]:
         same(plain[key], kept[key])
         same(plain[key], disk[key])
-    whole = [SegmentationDataset(each, "val", prepare=True) for each in layouts]
+    whole = [SegmentationDataset(each, "val", training=True) for each in layouts]
     same(whole[0][0], whole[2][0])
     assert ("valid" in whole[2][0]) == (kind == "no data")
     assert isinstance(disk.read(0).mask.base, np.memmap)
@@ -104,17 +104,17 @@ def test_every_sample_is_bitwise_the_same_with_and_without_copies(kind, tmp_path
 
 def test_copies_are_made_once_and_their_size_is_said_before(tmp_path, capsys):
     layout = own(pictures(tmp_path))
-    SegmentationDataset(layout, "train", prepare=True)
+    SegmentationDataset(layout, "train", training=True)
     said = capsys.readouterr().out
-    assert f"3 images with their masks to {tmp_path / FOLDER}, 0.0 MB" in said
+    assert f"3 images and 3 masks to {tmp_path / FOLDER}, 0.0 MB" in said
     before = {path: path.stat() for path in (tmp_path / FOLDER).rglob("*")}
-    SegmentationDataset(own(tmp_path), "train", prepare=True)
+    SegmentationDataset(own(tmp_path), "train", training=True)
     assert capsys.readouterr().out == ""
     assert {path: path.stat() for path in (tmp_path / FOLDER).rglob("*")} == before
 
 
 def test_uncompressed_images_are_not_copied(tmp_path):
-    SegmentationDataset(own(pictures(tmp_path, ".tif")), "train", prepare=True)
+    SegmentationDataset(own(pictures(tmp_path, ".tif")), "train", training=True)
     assert [path.name[:5] for path in (tmp_path / FOLDER).iterdir() if path.is_dir()] == ["masks"]
 
 
@@ -125,7 +125,7 @@ def test_what_is_read_once_makes_no_copies(tmp_path):
 
 
 def test_copies_are_no_data(tmp_path):
-    SegmentationDataset(own(pictures(tmp_path)), "train", prepare=True)
+    SegmentationDataset(own(pictures(tmp_path)), "train", training=True)
     anywhere = own(tmp_path, image_files="**/images/*", mask_files="**/masks/*")
     assert [sample.name for sample in anywhere.samples("train")] == ["0", "1", "2"]
     assert {path.suffix for path in list_images(tmp_path / "images")} == {".png"}
@@ -134,7 +134,7 @@ def test_copies_are_no_data(tmp_path):
 @pytest.mark.parametrize("kind", ["images", "masks"])
 def test_a_file_that_changed_is_decoded_again_and_no_other(kind, tmp_path, capsys):
     layout = own(pictures(tmp_path))
-    SegmentationDataset(layout, "train", prepare=True)
+    SegmentationDataset(layout, "train", training=True)
     before = files_of(tmp_path / FOLDER)
     path = tmp_path / f"{kind}/1.png"
     shape = (SIDE, 64, 3) if kind == "images" else (SIDE, 64)
@@ -142,8 +142,9 @@ def test_a_file_that_changed_is_decoded_again_and_no_other(kind, tmp_path, capsy
     write_image(path, np.ones(shape, np.uint8))
     os.utime(path, ns=(time, time))  # the size alone tells
     capsys.readouterr()
-    dataset = SegmentationDataset(layout, "train", prepare=True)
-    assert "decoding 1 images" in capsys.readouterr().out
+    dataset = SegmentationDataset(layout, "train", training=True)
+    images = int(kind == "images")
+    assert f"decoding {images} images and 1 masks" in capsys.readouterr().out
     pair = dataset.read(1)
     assert ((pair.image if kind == "images" else pair.mask) == 1).all()
     after = files_of(tmp_path / FOLDER)
@@ -151,35 +152,35 @@ def test_a_file_that_changed_is_decoded_again_and_no_other(kind, tmp_path, capsy
     changed = {name.name[:2] for name in after.items() ^ before.items() for name in name[:1]}
     assert changed == {"1-", "in"}  # the copies of 1, and index.json
     os.utime(path, ns=(time, time + 1))  # the time alone tells
-    SegmentationDataset(layout, "train", prepare=True)
-    assert "decoding 1 images" in capsys.readouterr().out
+    SegmentationDataset(layout, "train", training=True)
+    assert f"decoding {images} images and 1 masks" in capsys.readouterr().out
 
 
 def test_a_mask_of_no_data_that_comes_later_counts(tmp_path):
     layout = own(pictures(tmp_path))
-    dataset = SegmentationDataset(layout, "train", prepare=True)
+    dataset = SegmentationDataset(layout, "train", training=True)
     assert (dataset.read(0).mask < 2).sum() == SIDE * 64 - 1
     profile = {"driver": "GTiff", "count": 1, "height": SIDE, "width": 64, "dtype": "uint8"}
     with rasterio.open(tmp_path / "images/0.png.msk", "w", **profile) as file:
         file.update_tags(INTERNAL_MASK_FLAGS_1="2")
         file.write(np.repeat(np.uint8([[[0] * 32 + [255] * 32]]), SIDE, axis=1))
-    again = SegmentationDataset(layout, "train", prepare=True)
+    again = SegmentationDataset(layout, "train", training=True)
     assert (again.read(0).mask[:, :32] == 2).all()
     same(again[0], SegmentationDataset(own(tmp_path, False), "train")[0])
 
 
 def test_other_labels_and_bands_have_copies_of_their_own(tmp_path, capsys):
     pictures(tmp_path)
-    first = SegmentationDataset(own(tmp_path), "train", prepare=True).read(0)
+    first = SegmentationDataset(own(tmp_path), "train", training=True).read(0)
     turned = own(tmp_path, labels={1: "a", 0: "b", 255: "ignore"}, ignore_values=None)
-    second = SegmentationDataset(turned, "train", prepare=True).read(0)
+    second = SegmentationDataset(turned, "train", training=True).read(0)
     np.testing.assert_array_equal(second.mask, np.array([1, 0, 2])[first.mask])
     bands = own(tmp_path, bands=[3, 2, 1])
-    third = SegmentationDataset(bands, "train", prepare=True).read(0)
+    third = SegmentationDataset(bands, "train", training=True).read(0)
     np.testing.assert_array_equal(third.image, first.image[..., ::-1])
     assert "also holds copies for other settings" in capsys.readouterr().out
-    SegmentationDataset(own(tmp_path, val="0"), "train", prepare=True)  # changes no decoding
-    assert "decoding 1 images" in capsys.readouterr().out
+    SegmentationDataset(own(tmp_path, val="0"), "train", training=True)  # changes no decoding
+    assert "decoding 1 images and 1 masks" in capsys.readouterr().out
 
 
 class Shifted(DatasetLayout):
@@ -200,9 +201,9 @@ class Shifted(DatasetLayout):
 
 def test_what_a_layout_of_ones_own_makes_of_values_counts(tmp_path):
     layout = Shifted(pictures(tmp_path), own(tmp_path).spec)
-    first = SegmentationDataset(layout, "train", prepare=True).read(0).mask
+    first = SegmentationDataset(layout, "train", training=True).read(0).mask
     layout.shift = 2
-    second = SegmentationDataset(layout, "train", prepare=True).read(0).mask
+    second = SegmentationDataset(layout, "train", training=True).read(0).mask
     np.testing.assert_array_equal(second, np.array([1, 0, 2])[first])
 
 
@@ -211,7 +212,7 @@ def test_all_faulty_files_are_named_and_nothing_is_kept(tmp_path):
     (tmp_path / "images/0.png").write_bytes(b"\x89PNG\r\n\x1a\nno image")
     write_image(tmp_path / "masks/2.png", np.zeros((SIDE, 63), np.uint8))
     with pytest.raises(DataError, match=r"2 faults(.|\n)*0\.png(.|\n)*63x48"):
-        SegmentationDataset(own(tmp_path), "train", prepare=True)
+        SegmentationDataset(own(tmp_path), "train", training=True)
     assert [path.name for path in (tmp_path / FOLDER).iterdir()] == [".lock"]
 
 
@@ -233,13 +234,13 @@ def test_a_disk_that_is_full_is_told_before_or_leaves_nothing(tmp_path, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr("shutil.disk_usage", lambda _: usage)
         with pytest.raises(OutputError, match=r"need 0\.0 MB in .*0\.0 MB are free.*cache=False"):
-            SegmentationDataset(layout, "train", prepare=True)
+            SegmentationDataset(layout, "train", training=True)
     with monkeypatch.context() as patch:
         write_fault(patch, errno.ENOSPC)
         with pytest.raises(OutputError, match=r"\.npy: No space left on device.*cache=False"):
-            SegmentationDataset(layout, "train", prepare=True)
+            SegmentationDataset(layout, "train", training=True)
     assert [path.name for path in (tmp_path / FOLDER).iterdir()] == [".lock"]
-    assert len(SegmentationDataset(layout, "train", prepare=True)) == 3
+    assert len(SegmentationDataset(layout, "train", training=True)) == 3
 
 
 def test_a_folder_that_cannot_be_written_is_told_and_one_with_copies_is_enough(
@@ -248,12 +249,12 @@ def test_a_folder_that_cannot_be_written_is_told_and_one_with_copies_is_enough(
     layout = own(pictures(tmp_path))
     (tmp_path / FOLDER).touch()
     with pytest.raises(OutputError, match=rf"cannot write .*{FOLDER}.*cache=False"):
-        SegmentationDataset(layout, "train", prepare=True)
+        SegmentationDataset(layout, "train", training=True)
     (tmp_path / FOLDER).unlink()
-    SegmentationDataset(layout, "train", prepare=True)
+    SegmentationDataset(layout, "train", training=True)
     monkeypatch.setattr("network.datasets.disk_cache.locked", None)
     monkeypatch.setattr("pathlib.Path.mkdir", None)
-    assert len(SegmentationDataset(layout, "train", prepare=True)) == 3
+    assert len(SegmentationDataset(layout, "train", training=True)) == 3
 
 
 def test_an_index_names_copies_only_when_they_are_there(tmp_path, monkeypatch, capsys):
@@ -261,24 +262,24 @@ def test_an_index_names_copies_only_when_they_are_there(tmp_path, monkeypatch, c
     with monkeypatch.context() as patch:
         patch.setattr("network.files.array_store.write_json", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):  # as if killed
-            SegmentationDataset(layout, "train", prepare=True)
+            SegmentationDataset(layout, "train", training=True)
     capsys.readouterr()
-    SegmentationDataset(layout, "train", prepare=True)
-    assert "decoding 3 images" in capsys.readouterr().out
+    SegmentationDataset(layout, "train", training=True)
+    assert "decoding 3 images and 3 masks" in capsys.readouterr().out
     (copy,) = (tmp_path / FOLDER).glob("masks-*/1-*.npy")
     copy.write_bytes(copy.read_bytes()[:-1])
-    dataset = SegmentationDataset(layout, "train", prepare=True)
-    assert "decoding 1 images" in capsys.readouterr().out
+    dataset = SegmentationDataset(layout, "train", training=True)
+    assert "decoding 0 images and 1 masks" in capsys.readouterr().out
     copy.unlink()
     with pytest.raises(DataError, match="gone or damaged"):
         dataset.read(1)
 
 
 def test_the_folder_may_move_with_its_copies(tmp_path, capsys):
-    SegmentationDataset(own(pictures(tmp_path / "here")), "train", prepare=True)
+    SegmentationDataset(own(pictures(tmp_path / "here")), "train", training=True)
     (tmp_path / "here").rename(tmp_path / "there")
     capsys.readouterr()
-    SegmentationDataset(own(tmp_path / "there"), "train", prepare=True)
+    SegmentationDataset(own(tmp_path / "there"), "train", training=True)
     assert capsys.readouterr().out == ""
 
 
