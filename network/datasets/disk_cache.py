@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,9 @@ from network.files.staging import beside
 
 FOLDER = ".prepared"
 """In the folder of the dataset; hidden, and so no data for any layout."""
+
+MOST_OPEN = 128
+"""Images and masks that a process keeps open; each takes a file handle, of which 1024 are usual."""
 
 VALUES, VALID, MASK = "values", "valid", "mask"
 _ADVICE = (
@@ -61,6 +65,7 @@ class DiskCache:
             )
         self.layout = layout
         self.root = Path(layout.root)
+        self._open: OrderedDict[tuple[Path, ...], Any] = OrderedDict()
         self.folder = self.root / FOLDER
         self.images, self.masks = (
             ArrayStore(self.folder / f"{kind}-{decoding}", self.root)
@@ -70,16 +75,36 @@ class DiskCache:
             )
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without open files, of which a pickle would hold the pixels."""
+        return vars(self) | {"_open": OrderedDict()}
+
     def image(self, path: Path) -> StoredImage:
         """An image that was prepared, as ``read_filled`` gives it, mapped into memory."""
-        key = self._image(path).key
-        if key not in self.images.entries:
-            return read_filled(path, self.layout.spec)
-        return StoredImage(self.images.get(key, VALUES), self.images.get(key, VALID))
+
+        def read() -> StoredImage:
+            key = self._image(path).key
+            if key not in self.images.entries:
+                return read_filled(path, self.layout.spec)
+            return StoredImage(self.images.get(key, VALUES), self.images.get(key, VALID))
+
+        return self._mapped((path,), read)
 
     def mask(self, image: Path, path: Path) -> np.ndarray:
         """The class indices of a mask that was prepared, ignored where its image has no data."""
-        return self.masks.get(self._mask(image, path).key, MASK)
+        return self._mapped(
+            (image, path), lambda: self.masks.get(self._mask(image, path).key, MASK)
+        )
+
+    def _mapped(self, paths: tuple[Path, ...], read: Callable[[], Any]) -> Any:
+        """What was mapped, still open where it was read lately, so that its pages are at hand."""
+        if paths not in self._open:
+            self._open[paths] = read()
+        self._open.move_to_end(paths)
+        found = self._open[paths]
+        if len(self._open) > MOST_OPEN:
+            self._open.popitem(last=False)
+        return found
 
     def prepare(self, samples: Sequence[Sample]) -> None:
         """Make the copies that are missing or out of date, all or none; say so, and how large.

@@ -131,8 +131,8 @@ class IsprsDataset(DatasetLayout):
         chosen = [p for p in pairs if (self.tile(p) in self.val_tiles) == (split == "val")]
         if not chosen:
             raise DataError(
-                f"{area}: no {'tile' if self.source == TILES else 'patch'} is left for {split!r} with the tiles "
-                f"{', '.join(self.val_tiles) or '(none)'} held out for validation"
+                f"{area}: no {'tile' if self.source == TILES else 'patch'} is left for {split!r} "
+                f"with the tiles {', '.join(self.val_tiles) or '(none)'} held out for validation"
             )
         return chosen
 

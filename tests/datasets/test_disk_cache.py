@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pickle
 import shutil
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import rasterio
 import torch
 
+from network.datasets.datamodule import SegmentationDataModule
 from network.datasets.dataset import SegmentationDataset
 from network.datasets.disk_cache import FOLDER, DiskCache
 from network.datasets.folder import FolderDataset
@@ -306,3 +308,31 @@ def test_what_cannot_be_is_refused(tmp_path):
     layout = Shifted(None, own(tmp_path).spec)
     with pytest.raises(ConfigError, match="attribute root"):
         DiskCache(layout)
+
+
+def test_few_files_stay_open_and_none_is_sent_to_loading_processes(tmp_path, monkeypatch):
+    monkeypatch.setattr("network.datasets.disk_cache.MOST_OPEN", 3)
+    plain, disk = (
+        SegmentationDataset(own(pictures(tmp_path), cache), "train", training=True)
+        for cache in (False, "disk")
+    )
+    for index in (0, 1, 2, 0, 1):
+        same(plain[index], disk[index])
+        assert len(disk._disk._open) <= 3
+    sent = pickle.dumps(disk)
+    assert len(sent) < SIDE * 64 * 3
+    same(plain[2], pickle.loads(sent)[2])
+
+
+def test_batches_do_not_depend_on_loading_processes(tmp_path):
+    layout = own(pictures(tmp_path))
+    batches = []
+    for workers in (0, 2):
+        transform = TrainTransform(2, crop_size=32)
+        data = SegmentationDataModule(layout, transform, 2, repeat=2, num_workers=workers)
+        data.setup("fit")
+        batches.append(list(data.train_dataloader()))
+    assert len(batches[0]) == 3
+    for first, second in zip(*batches, strict=True):
+        assert first["name"] == second["name"]
+        assert torch.equal(first["image"], second["image"])
