@@ -158,9 +158,10 @@ def test_two_commands_from_tiles_to_scores_that_say_so(vaihingen):
     work = vaihingen.parents[1]
     tiles = ("-c", REPOSITORY / "config/vaihingen/bicor.py", *SMALL, "dataset.source=tiles")
     tiles += ("dataset.patch_size=64",)
-    step = ("transform.crop_size=32", "max_epoch=1", "sample_every=0", "class_weights=auto")
+    step = ("transform.crop_size=32", "max_epoch=1", "class_weights=auto")
     said = succeed_here(work, "train.py", *tiles, *step)
     assert "0 images and 2 masks to data/vaihingen/.prepared" in said.out
+    assert (work / "model_weights/vaihingen/bicor/samples/epoch_000.png").is_file()
     succeed_here(work, "test_vaihingen.py", *tiles, "-o", "out", "test_window=128")
     results = json.loads((work / "out/results.json").read_text())
     assert results["splits"]["rule"]["source"] == "tiles"
@@ -168,5 +169,9 @@ def test_two_commands_from_tiles_to_scores_that_say_so(vaihingen):
     assert results["splits"]["tiles"] == ["2"]
     assert results["windows"]["images"] == results["images"] == 1
     assert {score["masks"] for score in results["scores"]} == {"full", "eroded"}
+    succeed_here(
+        work, "test_vaihingen.py", *tiles, "-o", "val", "--split", "val", "test_window=128"
+    )
+    assert json.loads((work / "val/results.json").read_text())["splits"]["tiles"] == ["30"]
     said = succeed_here(work, "tools/check_data.py", *tiles[:2], *tiles[-2:])
     assert "vaihingen" in said.out
