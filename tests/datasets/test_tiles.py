@@ -161,7 +161,7 @@ def test_two_commands_from_tiles_to_scores_that_say_so(vaihingen):
     step = ("transform.crop_size=32", "max_epoch=1", "class_weights=auto")
     said = succeed_here(work, "train.py", *tiles, *step)
     assert "0 images and 2 masks to data/vaihingen/.prepared" in said.out
-    assert (work / "model_weights/vaihingen/bicor/samples/epoch_000.png").is_file()
+    assert (work / "model_weights/vaihingen/bicor/samples/epoch_001.png").is_file()
     succeed_here(work, "test_vaihingen.py", *tiles, "-o", "out", "test_window=128")
     results = json.loads((work / "out/results.json").read_text())
     assert results["splits"]["rule"]["source"] == "tiles"
