@@ -22,6 +22,7 @@ BENCHMARKS = (
     "hbis",
     "depthwise",
     "data",
+    "loading",
     "split",
     "orthophoto",
     "eval",
