@@ -1,7 +1,7 @@
 # make demo      draw data, split, train, test, figures and report: see fig_results/demo
 # make test      the tests
 # make families  the tests of every family of timm as a backbone
-# make slow      the tests of every network in every exported format
+# make slow      the tests of every network in every exported format, and of a fresh environment
 # make lint      ruff, and the direction of imports
 # make browser   Chromium, for the tests of the report
 # make figures   the pictures of the README, from the demo

@@ -11,13 +11,13 @@ import rasterio
 import shapely
 
 from benchmarks.measuring import Row, compare, megabytes
+from network.datasets.windows import windows
 from network.files.images import write_image
 from network.preparation.demo_orthophoto import FIELD, IMAGE, LABELS, write_orthophoto
 from network.preparation.demo_scenes import draw_scene
 from network.preparation.orthophotos.images import Orthophoto, opened
 from network.preparation.orthophotos.patch_files import write_patch
 from network.preparation.orthophotos.split import OrthophotoSplit, split_orthophotos
-from network.preparation.windows import windows
 
 TIMES, SCENE, PATCH = 4, 1000, 1000
 TOLERANCE = 5

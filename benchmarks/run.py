@@ -18,10 +18,11 @@ from network.devices import keep_freed_memory
 
 BENCHMARKS = (
     "model",
-    "baselines",
+    "peers",
     "hbis",
     "depthwise",
     "data",
+    "loading",
     "split",
     "orthophoto",
     "eval",

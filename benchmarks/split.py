@@ -12,10 +12,10 @@ from benchmarks.measuring import Row, compare, megabytes
 from network.datasets.catalog import POTSDAM
 from network.datasets.colors import decode_colors, encode_colors
 from network.datasets.layout import Sample
+from network.datasets.windows import windows
 from network.files.images import read_rgb, write_image
 from network.preparation.demo_scenes import draw_scene
 from network.preparation.patches import PatchSplit
-from network.preparation.windows import windows
 
 SIDE, PATCH, SCENE = 6000, 1024, 1000
 

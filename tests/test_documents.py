@@ -20,6 +20,7 @@ import torch
 import yaml
 from rasterio.transform import from_origin
 
+from network.datasets.catalog import VAIHINGEN
 from network.datasets.dataset import SegmentationDataset
 from network.datasets.folder import FolderDataset
 from network.errors import ConfigError
@@ -177,6 +178,10 @@ def work(tmp_path_factory):
     write_layouts(root)
     draw_tiles(root / "data/dubai", 6, 7, DUBAI_COLORS)
     draw_city(root)
+    for split, tile in (("train", 1), ("train", 30), ("test", 2)):
+        folders = (root / f"data/vaihingen/{split}_{kind}" for kind in ("images", "masks"))
+        places = (folder / f"top_mosaic_09cm_area{tile}.tif" for folder in folders)
+        draw_pair(*places, VAIHINGEN.palette)
     for index, name in enumerate(("orthophoto", "data/flight/a", "data/flight/b")):
         draw_geotiff(root / f"{name}.tif", index)
     for dataset in ("dubai", "vaihingen"):

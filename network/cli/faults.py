@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import os
+import re
 import signal
 import sys
 import threading
@@ -18,6 +19,8 @@ _OF_PATHS = {
     *(errno.EACCES, errno.EPERM, errno.EROFS),
 }
 """Faults of a path itself, or of the rights to it."""
+_LOST = re.compile("Connection (closed|reset) by peer")
+"""In what gloo and NCCL say where another process has ended."""
 
 
 def reports_faults(main: Callable[..., None]) -> Callable[..., None]:
@@ -68,7 +71,7 @@ def _explained(error: RuntimeError | OSError) -> str | None:
             "num_workers, or enlarge /dev/shm where the words 'Bus error' stand. num_workers=0 "
             "loads without such processes"
         )
-    if type(error).__name__.startswith("Dist") or "Connection closed by peer" in text:
+    if type(error).__name__.startswith("Dist") or _LOST.search(text):
         return (
             f"lost another process of this training ({text.splitlines()[0]}): its own message says "
             "why it ended"

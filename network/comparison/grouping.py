@@ -11,8 +11,9 @@ from pathlib import Path
 from network.comparison.tested import open_test
 from network.datasets.layout import listed
 from network.errors import ConfigError
+from network.experiment.idle import without_cache
 
-_OF_ONE_RUN = ("seed", "name")
+_OF_ONE_RUN = ("seed", "name", "num_workers")
 """Settings that differ between runs of one method."""
 
 
@@ -56,6 +57,7 @@ def group_folders(
         named[place] = word
         settings = {} if name else open_test(folder, wanted).settings
         run = settings.get("name", folder.name).strip("'\"")
+        settings = without_cache(settings)
         settings = {key: value for key, value in settings.items() if key not in _OF_ONE_RUN}
         group = groups.setdefault(name or frozenset(settings.items()), _Group(name))
         group.settings = settings

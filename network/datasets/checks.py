@@ -35,7 +35,7 @@ def check_sizes(spec: DatasetSpec, samples: Sequence[Sample], least: int = 1) ->
         DataError: unreadable files, or sizes that differ; every such file is named. Or images of
             different types.
     """
-    types = _check_all(samples, lambda sample: check_size(spec, sample, least), "sizes")
+    types = for_each(samples, lambda sample: check_size(spec, sample, least), "checking sizes")
     check_types(samples, types)
 
 
@@ -57,7 +57,7 @@ def check_contents(layout: DatasetLayout, samples: Sequence[Sample], least: int 
         read_filled(sample.image, layout.spec)
         return dtype, {path: _held(layout, path) for path in sample.masks.values()}
 
-    results = _check_all(samples, check, "images and masks")
+    results = for_each(samples, check, "checking images and masks")
     check_types(samples, [dtype for dtype, _ in results])
     found = {path: held for _, masks in results for path, held in masks.items()}
     fault = layout.doubts(Held.together(found.values()))
@@ -148,18 +148,33 @@ def check_size(spec: DatasetSpec, sample: Sample, least: int = 1) -> np.dtype:
     return dtype
 
 
-def _check_all(
-    samples: Sequence[Sample], check: Callable[[Sample], Found], what: str
+def for_each(
+    samples: Sequence[Sample],
+    work: Callable[[Sample], Found],
+    description: str,
+    threads: int | None = None,
 ) -> list[Found]:
+    """What some work on samples, in threads, gives for each of them.
+
+    Args:
+        samples: to work on.
+        work: on one of them.
+        description: of the work, for its bar.
+        threads: how many; without it, as Python thinks fit.
+
+    Raises:
+        DataError: of the work; if several samples are faulty, each is named.
+    """
+
     def result(sample: Sample) -> Found | DataError:
         try:
-            return check(sample)
+            return work(sample)
         except DataError as error:
             return error
 
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(threads) as pool:
         results = pool.map(result, samples)
-        bar = tqdm(results, total=len(samples), desc=f"checking {what}", leave=False, delay=1)
+        bar = tqdm(results, total=len(samples), desc=description, leave=False, delay=1)
         found = list(bar)
     faults = [error for error in found if isinstance(error, DataError)]
     if len(faults) == 1:

@@ -14,7 +14,6 @@ from network.datasets.layout import DatasetLayout
 from network.datasets.normalisation import Normalisation
 from network.datasets.samplers import EpochSampler, ShareSampler
 from network.errors import ConfigError, DataError
-from network.files.images import image_size
 from network.files.parallel import forks, leave_cores
 
 
@@ -62,8 +61,8 @@ class SegmentationDataModule(pl.LightningDataModule):
     def setup(self, stage: str) -> None:
         """List the samples of the splits that training needs (stage ``fit`` or ``validate``)."""
         if stage == "fit":
-            self.train = SegmentationDataset(self.layout, "train", self.train_transform)
-        self.val = SegmentationDataset(self.layout, "val")
+            self.train = SegmentationDataset(self.layout, "train", self.train_transform, True)
+        self.val = SegmentationDataset(self.layout, "val", training=True)
 
     def batches_per_epoch(self, processes: int) -> int:
         """Training batches that each process takes in an epoch."""
@@ -88,7 +87,7 @@ class SegmentationDataModule(pl.LightningDataModule):
                 f"{processes} processes, but only {len(self.val)} validation images: one each is "
                 "needed; use fewer devices"
             )
-        if self.val_batch_size > 1 and len({image_size(s.image) for s in self.val.samples}) > 1:
+        if self.val_batch_size > 1 and len(self.val.sizes) > 1:
             raise ConfigError(
                 f"val_batch_size={self.val_batch_size}, but the validation images differ in size; "
                 "set val_batch_size=1"

@@ -26,7 +26,7 @@ class DubaiDataset(FolderDataset):
     Args:
         root: the folder.
         val: images that are held out, as ``FolderDataset`` takes them.
-        cache: keep decoded images in memory.
+        cache: keep decoded images in memory; as ``FolderDataset`` takes it.
         **options: as ``FolderDataset`` takes them.
 
     Raises:
@@ -37,7 +37,7 @@ class DubaiDataset(FolderDataset):
         self,
         root: str | Path = "data/dubai",
         val: str | Sequence[str] = "*_part007",
-        cache: bool = True,
+        cache: bool | str = True,
         **options: Any,
     ) -> None:
         facts = {"classes": DUBAI_CLASSES, "ignore_colors": DUBAI_UNLABELED}

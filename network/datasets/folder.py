@@ -28,6 +28,7 @@ from network.datasets.layout import (
     Report,
     Sample,
     check_split,
+    checked_cache,
     listed,
     refuse,
 )
@@ -61,7 +62,8 @@ class FolderDataset(DatasetLayout):
             folder that list them (see ``Selection``).
         test: those to test on, held out as well; without it, those of ``val``.
         name: of the dataset, for output folders; without it, the folder's name.
-        cache: keep decoded images in memory (of every loading process); for small datasets.
+        cache: keep decoded images in memory (of every loading process), for small datasets; or
+            ``disk`` for copies of which only the window is read.
         labels: name of the class by each stored value in masks of indices, ``ignore`` for values
             that count as no class; instead of ``first_label``. Without ``classes`` they are these.
         train: what to train on, as ``val``; without it, all that is not held out.
@@ -86,7 +88,7 @@ class FolderDataset(DatasetLayout):
         val: str | Sequence[str] | None = None,
         test: str | Sequence[str] | None = None,
         name: str | None = None,
-        cache: bool = False,
+        cache: bool | str = False,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         first_label: int | None = None,
@@ -102,7 +104,7 @@ class FolderDataset(DatasetLayout):
         alpha: str | None = None,
     ) -> None:
         self.root = Path(root)
-        self.cache = cache
+        self.cache = checked_cache(cache)
         given = {
             "classes": classes,
             "ignore_colors": ignore_colors,

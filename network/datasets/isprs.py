@@ -19,19 +19,24 @@ from network.datasets.catalog import (
 from network.datasets.isprs_masks import find_references
 from network.datasets.isprs_tiles import IsprsTiles, TileFiles, merged
 from network.datasets.layout import (
+    DISK,
     DatasetLayout,
+    Item,
     Report,
     Sample,
     check_split,
+    checked_cache,
     listed,
     pair_files,
     refuse,
 )
 from network.datasets.patch_record import Cut, described, read_record
+from network.datasets.tile_items import check_held_out, covered, drawn
 from network.errors import ConfigError, DataError
 from network.files.images import list_images
 
 COLORED_SUFFIX = "_rgb"
+PATCHES, TILES = "patches", "tiles"
 
 
 MASK_SUFFIXES = ("", COLORED_SUFFIX, "_full", "_eroded")
@@ -54,6 +59,13 @@ class IsprsDataset(DatasetLayout):
         name: of the dataset, for output folders.
         mean, std: normalisation of the bands of images scaled to 0..1.
         bands, band_names, display: of patches that have other bands than three, as ``Bands``.
+        cache: keep decoded images in memory (of every loading process), or ``disk`` for copies of
+            which only the window is read; without it, that for ``tiles`` and neither for patches.
+        source: ``patches``, or ``tiles`` for the publisher's own (``root/train_images``,
+            ``root/train_masks``, ``root/test_images``, ...), which need no patches: training draws
+            windows anywhere in them, as many an epoch as there would be patches; validation sees
+            the held-out tiles in windows of ``patch_size`` that do not overlap; tests see whole
+            tiles.
 
     Raises:
         ConfigError: validation tiles that are not in the training area, bands that cannot be.
@@ -62,6 +74,8 @@ class IsprsDataset(DatasetLayout):
     SPEC: ClassVar[DatasetSpec]
     TILES: ClassVar[TileTable]
     FILES: ClassVar[TileFiles]
+    STRIDE: ClassVar[float] = 1.0
+    """Of training patches, as the commands in the README cut them, in sides of a patch."""
 
     def __init__(
         self,
@@ -75,6 +89,8 @@ class IsprsDataset(DatasetLayout):
         bands: Sequence[int] | None = None,
         band_names: Sequence[str] | None = None,
         display: Sequence[int] | None = None,
+        cache: bool | str | None = None,
+        source: str = PATCHES,
     ) -> None:
         self.ignore_values = (self.SPEC.ignore_index,)
         given = {"mean": mean, "std": std, "bands": bands, "band_names": band_names}
@@ -82,22 +98,17 @@ class IsprsDataset(DatasetLayout):
         self.spec = replace(self.SPEC, name=name or self.SPEC.name, **facts)
         self.root = Path("data") / self.SPEC.name if root is None else Path(root)
         self.patch_size = patch_size
+        if source not in (PATCHES, TILES):
+            raise ConfigError(f"dataset.source={source!r}: {PATCHES!r} or {TILES!r}")
+        self.source = source
+        self.masks = "color" if source == TILES else "index"
+        self.cache = source == TILES and DISK if cache is None else checked_cache(cache)
         self.validate_on_test = validate_on_test
         if validate_on_test and val_tiles:
             raise ConfigError("validate_on_test and val_tiles exclude each other; leave one out")
         held_out = self.TILES.val if val_tiles is None else val_tiles
         self.val_tiles = () if validate_on_test else tuple(held_out)
-        for tile in self.val_tiles:
-            if tile in self.TILES.test:
-                raise ConfigError(
-                    f"val_tiles: {tile} is a test tile; to choose checkpoints on test tiles, say "
-                    "so by dataset.validate_on_test=True"
-                )
-            if tile not in self.TILES.train:
-                raise ConfigError(
-                    f"val_tiles: {tile} is no tile of the training area, which has "
-                    f"{', '.join(self.TILES.train)}"
-                )
+        check_held_out(self.val_tiles, self.TILES)
         self._references: dict[str, list[Path]] | None = None
 
     def samples(self, split: str, report: Report = refuse) -> list[Sample]:
@@ -110,20 +121,33 @@ class IsprsDataset(DatasetLayout):
             return [
                 sample._replace(mask=sample.mask or sample.eroded, eroded=None) for sample in tests
             ]
-        area = self.root / "train"
-        images = self._images(area, self.TILES.train, report)
-        masks = list_images(area / f"masks_{self.patch_size}")
-        pairs = pair_files(images, masks, report=report)
+        area = self.root / ("train_images" if self.source == TILES else "train")
+        if self.source == TILES:
+            pairs = self._whole_tiles().found("train", report)
+        else:
+            images = self._images(area, self.TILES.train, report)
+            masks = list_images(area / f"masks_{self.patch_size}")
+            pairs = pair_files(images, masks, report=report)
         chosen = [p for p in pairs if (self.tile(p) in self.val_tiles) == (split == "val")]
         if not chosen:
             raise DataError(
-                f"{area}: no patch is left for {split!r} with the tiles "
-                f"{', '.join(self.val_tiles) or '(none)'} held out for validation"
+                f"{area}: no {'tile' if self.source == TILES else 'patch'} is left for {split!r} "
+                f"with the tiles {', '.join(self.val_tiles) or '(none)'} held out for validation"
             )
         return chosen
 
+    def items(self, split: str, samples: Sequence[Sample]) -> list[Item]:
+        """Of tiles: one for every patch that training would have; windows of those held out."""
+        if self.source != TILES:
+            return super().items(split, samples)
+        if split == "train":
+            return drawn(samples, self.patch_size, max(1, round(self.patch_size * self.STRIDE)))
+        return covered(samples, self.patch_size)
+
     def tile(self, sample: Sample) -> str:
-        """Id of the tile that a patch was cut from."""
+        """Id of the tile that a patch was cut from, or of a tile."""
+        if self.source == TILES:
+            return sample.name.removeprefix(self.FILES.prefix)
         return self.FILES.tile(sample.name)
 
     def missing(self, split: str, samples: Sequence[Sample]) -> list[str]:
@@ -137,6 +161,8 @@ class IsprsDataset(DatasetLayout):
 
     def counts_once(self, split: str, samples: Sequence[Sample]) -> bool:
         """Whether the splitter noted for every tile that its patches do not overlap."""
+        if self.source == TILES:
+            return True
         cuts = self._cuts(split)
         tiles = {self.tile(sample) for sample in samples}
         noted = [cut for found in cuts.values() for cut in found]
@@ -145,6 +171,8 @@ class IsprsDataset(DatasetLayout):
     def raw(self) -> DatasetLayout | None:
         """The publisher's tiles, where they lie beside the patches."""
         tiles = self._whole_tiles()
+        if self.source == TILES:
+            return None
         return tiles if any(tiles.folders(split) for split in ("train", "test")) else None
 
     def scenes(self) -> list[Sample]:
@@ -154,29 +182,23 @@ class IsprsDataset(DatasetLayout):
             DataError: two kinds of images, of which only one can be what the patches were cut from.
         """
         tiles = self._whole_tiles()
-        folders = tiles.folders("test")
-        if not folders:
+        if self.source == TILES or not tiles.folders("test"):
             return []
-        stems = [path.stem for path in list_images(folders[0])]
-        kinds = [s for s in self.FILES.image_suffixes if s and any(x.endswith(s) for x in stems)]
-        if len(kinds) > 1:
-            raise DataError(
-                f"{folders[0]} holds {' and '.join(f'*{kind}' for kind in kinds)} images, and "
-                "nothing tells which the patches were cut from; leave one kind there"
-            )
+        tiles.check_kinds("test")
         return tiles.samples("test")
 
     def protocol(self) -> dict[str, Any]:
-        """The tiles of the validation."""
-        return {
+        """The tiles of the validation, and whether whole tiles were read."""
+        source = {"source": TILES} if self.source == TILES else {}
+        return source | {
             "validation": "test tiles" if self.validate_on_test else "tiles of the training area",
             "val_tiles": list(self._tiles("val")),
             "validate_on_test": self.validate_on_test,
         }
 
     def is_colored(self, path: Path) -> bool:
-        """Masks of indices, but for those in folders whose name ends in ``_rgb``."""
-        return path.parent.name.endswith(COLORED_SUFFIX)
+        """Masks of indices, but for whole tiles and folders whose name ends in ``_rgb``."""
+        return self.source == TILES or path.parent.name.endswith(COLORED_SUFFIX)
 
     def _whole_tiles(self) -> IsprsTiles:
         return IsprsTiles(self.spec, self.root, self.FILES, self.TILES)
@@ -218,6 +240,8 @@ class IsprsDataset(DatasetLayout):
         return [path for path in paths if self.FILES.tile(path.stem) not in faulty]
 
     def _test_samples(self, report: Report) -> list[Sample]:
+        if self.source == TILES:
+            return self._whole_tiles().found("test", report)
         area = self.root / "test"
         images = self._images(area, self.TILES.test, report)
         overlapping = sorted(
@@ -249,6 +273,8 @@ class IsprsDataset(DatasetLayout):
         at_test = split == "test" or (split == "val" and self.validate_on_test)
         tiles = self._tiles(split)
         cuts: dict[str, list[Cut]] = {}
+        if self.source == TILES:
+            return cuts
         for folder in self._mask_folders(self.root / ("test" if at_test else "train")):
             for name, cut in read_record(folder).items():
                 tile = name.removeprefix(self.FILES.prefix)
@@ -263,6 +289,7 @@ class VaihingenDataset(IsprsDataset):
     SPEC = VAIHINGEN
     TILES = VAIHINGEN_TILES
     FILES = TileFiles("top_mosaic_09cm_area")
+    STRIDE = 0.5
 
 
 class PotsdamDataset(IsprsDataset):

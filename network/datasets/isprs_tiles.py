@@ -16,7 +16,7 @@ from network.datasets.layout import (
     pair_files,
     refuse,
 )
-from network.errors import DataError
+from network.errors import DataError, MissingDataError
 from network.files.images import list_images
 
 
@@ -86,6 +86,37 @@ class IsprsTiles(DatasetLayout):
         if strange:
             report(DataError(f"{images}: {listed(strange)} are no {split} tiles; take them out"))
         return samples
+
+    def found(self, split: str, report: Report = refuse) -> list[Sample]:
+        """The tiles of a split to train or test on themselves.
+
+        Raises:
+            MissingDataError: they are not there.
+            DataError: images of several kinds, of which nothing tells which is meant.
+        """
+        if not self.folders(split) or (split == "train" and not self.folders(split)[1].is_dir()):
+            raise MissingDataError(
+                f"no folders {self.root / f'{split}_images'} and {self.root / f'{split}_masks'} "
+                "with the publisher's tiles, which dataset.source='tiles' reads"
+            )
+        self.check_kinds(*(each for each in ("train", "test") if self.folders(each)))
+        return self.samples(split, report)
+
+    def check_kinds(self, *splits: str) -> None:
+        """Refuse splits with several kinds of images, as RGB and IRRG.
+
+        Raises:
+            DataError: naming the folders.
+        """
+        folders = [self.folders(split)[0] for split in splits]
+        stems = [path.stem for folder in folders for path in list_images(folder)]
+        suffixes = [s for s in self.files.image_suffixes if s and any(x.endswith(s) for x in stems)]
+        if len(suffixes) > 1:
+            raise DataError(
+                f"{' and '.join(map(str, folders))}: there are "
+                f"{' and '.join(f'*{suffix}' for suffix in suffixes)} images, and nothing tells "
+                "which are meant (of patches: which they were cut from); leave one kind there"
+            )
 
     def missing(self, split: str, samples: Sequence[Sample]) -> list[str]:
         """Official tiles of the split that are not there."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,9 +17,14 @@ from network.datasets.labels import (
     encode_values,
     ignore_unknown,
 )
+from network.datasets.matching import Labeled, Report, matched, refuse
+from network.datasets.matching import listed as listed
+from network.datasets.windows import Window
 from network.errors import ConfigError, DataError
 
 SPLITS = ("train", "val", "test")
+DISK = "disk"
+"""Value of ``cache``."""
 
 
 class Sample(NamedTuple):
@@ -47,13 +51,18 @@ class Sample(NamedTuple):
         return [self.image, *self.masks.values()]
 
 
-Report = Callable[[DataError], None]
-"""Takes a fault; raises it, or keeps it and lets the work go on."""
+class Item(NamedTuple):
+    """What a training takes as one image: a sample, or a window of it.
 
+    Attributes:
+        sample: position among the samples of its split.
+        name: of the item.
+        window: of a sample in validation; None for the whole.
+    """
 
-def refuse(fault: DataError) -> None:
-    """Raise it: the ``Report`` of work that cannot go on."""
-    raise fault
+    sample: int
+    name: str
+    window: Window | None = None
 
 
 class DatasetLayout(ABC):
@@ -66,14 +75,17 @@ class DatasetLayout(ABC):
         masks: ``color`` (RGB palette) or ``index`` (class indices, single channel).
         first_label: stored value of the first class in masks of indices; the others follow it.
         ignore_values: stored values that count as no class in masks of indices.
-        cache: keep decoded samples in memory (of every loading process).
+        root: the folder of the dataset; None where it has none.
+        cache: keep decoded samples in memory (of every loading process), or with ``disk`` copies of
+            which only the window is read (see ``network.datasets.disk_cache``).
     """
 
     spec: DatasetSpec
     masks: str = "index"
     first_label: int = 0
     ignore_values: tuple[float, ...] = ()
-    cache: bool = False
+    root: Path | None = None
+    cache: bool | str = False
 
     @abstractmethod
     def samples(self, split: str, report: Report = refuse) -> list[Sample]:
@@ -88,6 +100,15 @@ class DatasetLayout(ABC):
             MissingDataError: a folder that is not there.
             DataError: images without a mask, masks without an image, an image in two splits.
         """
+
+    def items(self, split: str, samples: Sequence[Sample]) -> list[Item]:
+        """What a training takes from the samples of ``train`` or ``val`` in an epoch, in order.
+
+        Args:
+            split: of the samples.
+            samples: of the split.
+        """
+        return [Item(position, sample.name) for position, sample in enumerate(samples)]
 
     def tile(self, sample: Sample) -> str:
         """The tile that a sample was cut from, or its own name."""
@@ -197,58 +218,6 @@ def pair_files(
     return [Sample(*pair) for pair in sorted(matched(*labeled, *places, report))]
 
 
-class Labeled(NamedTuple):
-    """A file, what its counterpart has too, and what messages call it."""
-
-    key: Hashable
-    label: str
-    path: Path
-
-
-def matched(
-    images: Sequence[Labeled],
-    masks: Sequence[Labeled],
-    image_place: str,
-    mask_place: str,
-    report: Report = refuse,
-) -> list[tuple[Hashable, Path, Path]]:
-    """Match images and masks by their keys: (key, image, mask) of each pair.
-
-    Args:
-        images: to match.
-        masks: to match.
-        image_place: where the images are, for messages.
-        mask_place: where the masks are.
-        report: takes what is wrong.
-
-    Raises:
-        DataError: an image without a mask, a mask without an image, or several files of one key,
-            unless ``report`` takes it.
-    """
-    for files, place in ((images, image_place), (masks, mask_place)):
-        count = Counter(each.key for each in files)
-        twice = sorted({each.label for each in files if count[each.key] > 1})
-        if twice:
-            report(DataError(f"several files of one name in {place}: {listed(twice)}"))
-    image_of, mask_of = ({each.key: each for each in files} for files in (images, masks))
-    lonely = [
-        f"{len(labels)} {kind} in {place} without {other} of the same name in {other_place}: "
-        f"{listed(sorted(labels))}"
-        for kind, place, other, other_place, labels in (
-            ("images", image_place, "a mask", mask_place, _without(image_of, mask_of)),
-            ("masks", mask_place, "an image", image_place, _without(mask_of, image_of)),
-        )
-        if labels
-    ]
-    if lonely:
-        report(DataError("; ".join(lonely) + ". Add what is missing or take these files out"))
-    return [(k, image_of[k].path, mask_of[k].path) for k in image_of if k in mask_of]
-
-
-def _without(files: Mapping[Hashable, Labeled], others: Mapping[Hashable, Labeled]) -> list[str]:
-    return [each.label for key, each in files.items() if key not in others]
-
-
 def check_split(split: str) -> None:
     """Refuse an unknown split.
 
@@ -259,10 +228,15 @@ def check_split(split: str) -> None:
         raise ConfigError(f"no split {split!r}; there are {', '.join(SPLITS)}")
 
 
-def listed(names: Sequence[str], most: int = 10) -> str:
-    """Names for a message: the first ones, and how many more."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(str(name) for name in names[:most]) + more
+def checked_cache(cache: bool | str) -> bool | str:
+    """The setting ``cache``.
+
+    Raises:
+        ConfigError: none of its values.
+    """
+    if cache not in (False, True, DISK):
+        raise ConfigError(f"dataset.cache={cache!r}: False, True (in memory) or {DISK!r}")
+    return cache
 
 
 def size_fault(

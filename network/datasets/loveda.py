@@ -14,6 +14,7 @@ from network.datasets.layout import (
     Report,
     Sample,
     check_split,
+    checked_cache,
     listed,
     pair_files,
     refuse,
@@ -38,9 +39,11 @@ class LoveDADataset(DatasetLayout):
             say nothing then.
         name: of the dataset, for output folders.
         mean, std: normalisation of the bands of images scaled to 0..1.
+        cache: keep decoded images in memory (of every loading process), or ``disk`` for copies of
+            which only the window is read.
 
     Raises:
-        ConfigError: a normalisation that is none.
+        ConfigError: a normalisation that is none, or such a cache.
     """
 
     mask_folder = "masks_png_convert"
@@ -53,9 +56,11 @@ class LoveDADataset(DatasetLayout):
         name: str = LOVEDA.name,
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
+        cache: bool | str = False,
     ) -> None:
         self.spec = replace(LOVEDA, name=name, mean=tuple(mean), std=tuple(std))
         self.root = Path(root)
+        self.cache = checked_cache(cache)
         self.train_on_val = train_on_val
 
     def samples(self, split: str, report: Report = refuse) -> list[Sample]:

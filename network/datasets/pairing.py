@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from network.datasets.file_patterns import FilePattern, Found
-from network.datasets.layout import Labeled, Report, Sample, matched, refuse
+from network.datasets.layout import Sample
+from network.datasets.matching import Labeled, Report, matched, refuse
 from network.errors import ConfigError, DataError
 
 

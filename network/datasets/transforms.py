@@ -10,6 +10,7 @@ import numpy as np
 
 from network.datasets.augmentations import check_able, for_masks
 from network.datasets.dataset import Pair
+from network.datasets.flips import QuickD4
 from network.datasets.light import Light
 from network.errors import ConfigError
 
@@ -80,7 +81,7 @@ class TrainTransform:
         self.redraws = redraws
         self.balance = balance
         # Flips and 90-degree rotations together: each of the eight with the same probability.
-        self.augment = A.Compose([A.D4(p=1.0), *for_masks(augmentations, ignore_index)])
+        self.augment = A.Compose([QuickD4(p=1.0), *for_masks(augmentations, ignore_index)])
 
     def __call__(self, read: Read, count: int, index: int, seed: int) -> Pair:
         """Draw a crop of sample ``index``; the same seed gives the same crop."""

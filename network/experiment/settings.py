@@ -35,6 +35,7 @@ from network.experiment.values import (
     complete,
     described,
 )
+from network.experiment.workers import AUTO, loading_processes
 from network.losses.default import default_loss
 from network.models.depthwise import with_exact_depthwise
 from network.models.geometry import min_size_of
@@ -61,7 +62,8 @@ class Experiment:
         max_epoch: epochs to train.
         train_batch_size, val_batch_size: images per process and step.
         repeat: how often each training image is drawn in an epoch.
-        num_workers: data loading processes.
+        num_workers: data loading processes; ``auto`` by processors, devices and memory of the
+            machine (see ``network.experiment.workers``), and then is what it comes to.
         lr: peak learning rate; lr_min: at the end of the cosine.
         warmup_epoch: epochs (or a part of one) in which the rate rises linearly to ``lr``.
         backbone_lr: peak learning rate of the backbone; None for ``lr``.
@@ -112,7 +114,7 @@ class Experiment:
     train_batch_size: int = 4
     val_batch_size: int = 1
     repeat: int = 1
-    num_workers: int = 2
+    num_workers: int | str = AUTO
     lr: float = 1e-4
     lr_min: float = 1e-6
     warmup_epoch: float = 0.0
@@ -167,6 +169,7 @@ class Experiment:
             setattr(experiment, *overridden(experiment, override, known))
         for name in known:
             check_value(name, getattr(experiment, name), hints[name], str(path))
+        experiment.num_workers = experiment.loading_processes
         check_ranges(experiment)
         experiment.name = experiment.name or path.stem
         if Path(experiment.name).name != experiment.name:
@@ -177,6 +180,15 @@ class Experiment:
     def min_size(self) -> int:
         """Least height and width of an image, as the network's class says."""
         return min_size_of(getattr(self.net, "func", self.net))
+
+    @property
+    def loading_processes(self) -> int:
+        """The number that ``num_workers`` comes to here.
+
+        Raises:
+            ConfigError: it is no number and not ``auto``.
+        """
+        return loading_processes(self.num_workers, self.accelerator, self.devices)
 
     def build_dataset(self) -> DatasetLayout:
         """The layout of the dataset; its files are not looked at yet."""
@@ -246,7 +258,7 @@ class Experiment:
             self.train_batch_size,
             self.val_batch_size,
             self.repeat,
-            self.num_workers,
+            self.loading_processes,
             self.seed,
             pin_memory=self.accelerator != "cpu" and torch.cuda.is_available(),
         )

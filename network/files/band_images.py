@@ -134,6 +134,18 @@ def read_validity(path: str | Path, selection: BandSelection = PICTURE) -> np.nd
     return None
 
 
+def reads_windows(path: str | Path, selection: BandSelection = PICTURE) -> bool:
+    """Whether ``read_image`` maps a file, so that only those pixels are read that are looked at.
+
+    Raises:
+        DataError: not a readable image.
+    """
+    path = Path(path)
+    plain = read_header(path).plain
+    mapped = _is_mapped(plain, selection) and np.dtype(plain.dtype).kind != "f"
+    return mapped and not has_sidecar(path)
+
+
 def check_image(path: str | Path, selection: BandSelection = PICTURE) -> ImageForm:
     """Look by the header whether a file can be read by ``read_image``.
 
@@ -150,9 +162,14 @@ def check_image(path: str | Path, selection: BandSelection = PICTURE) -> ImageFo
         return ImageForm(file.height, file.width, file.dtype)
 
 
+def sidecars(path: Path) -> list[Path]:
+    """Where files may lie beside an image that say where it holds no data."""
+    return [Path(f"{path}{suffix}") for suffix in (".msk", ".aux.xml")]
+
+
 def has_sidecar(path: Path) -> bool:
     """Whether a file lies beside an image that may say where it holds no data."""
-    return any(os.path.exists(f"{path}{suffix}") for suffix in (".msk", ".aux.xml"))
+    return any(map(os.path.exists, sidecars(path)))
 
 
 def _is_mapped(plain: Plain | None, selection: BandSelection) -> bool:

@@ -16,6 +16,7 @@ import cv2
 from tqdm import tqdm
 
 from network.errors import ConfigError, DataError
+from network.files.machine import usable_processors
 
 MAX_PROCESSES = 8
 Item = TypeVar("Item")
@@ -23,8 +24,8 @@ Result = TypeVar("Result")
 
 
 def default_processes() -> int:
-    """One for each core, up to ``MAX_PROCESSES``."""
-    return min(os.cpu_count() or 1, MAX_PROCESSES)
+    """One for each processor that may be used, up to ``MAX_PROCESSES``."""
+    return min(usable_processors(), MAX_PROCESSES)
 
 
 def forks() -> bool:

@@ -105,21 +105,22 @@ _NOTHING = {"prediction": None, "heatmaps": _EMPTY, "embeddings": _EMPTY}
 
 
 def spread(dataset: SegmentationDataset, most: int) -> list[str]:
-    """Names of at most so many samples, evenly over the dataset."""
+    """Names of at most so many items, evenly over the dataset."""
     chosen = np.linspace(0, len(dataset) - 1, min(most, len(dataset)))
-    return [dataset.samples[round(index)].name for index in chosen]
+    return [dataset.item(round(index)).name for index in chosen]
 
 
 def select(dataset: SegmentationDataset, names: Sequence[str]) -> SegmentationDataset:
-    """The named samples of a dataset, in the order of the names.
+    """The named items of a dataset, in the order of the names.
 
     Raises:
         ConfigError: it has none of such a name.
     """
-    samples = {sample.name: sample for sample in dataset.samples}
-    unknown = [name for name in names if name not in samples]
+    items = {item.name: item for item in map(dataset.item, range(len(dataset)))}
+    unknown = [name for name in names if name not in items]
     if unknown:
-        raise ConfigError(f"no image {listed(unknown)} among {listed(list(samples), 5)}")
+        raise ConfigError(f"no image {listed(unknown)} among {listed(list(items), 5)}")
     chosen = copy.copy(dataset)
-    chosen.samples = [samples[name] for name in names]
+    chosen.samples = [dataset.samples[items[name].sample] for name in names]
+    chosen.items = [items[name]._replace(sample=place) for place, name in enumerate(names)]
     return chosen

@@ -14,7 +14,7 @@ from network.errors import ConfigError
 from network.models.backbone import Encoder
 from network.models.geometry import MIN_SIZE, STRIDE
 from network.models.hbis import HBIS
-from network.models.open_sizes import parts_over, rounded_share
+from network.models.open_sizes import larger, parts_over, rounded_share
 from network.models.output import SegmentationOutput
 from network.models.padding import cropped, pad_to_multiple
 
@@ -158,8 +158,7 @@ class BiCoR(nn.Module):
         if self.input_scale == 1:
             return self._segment(x)
         size = [
-            torch.sym_max(self.min_size, rounded_share(self.input_scale, side))
-            for side in (height, width)
+            larger(rounded_share(self.input_scale, side), self.min_size) for side in (height, width)
         ]
         out = self._segment(F.interpolate(x, size, mode="bilinear", antialias=True))
         logits, aux_logits = (

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from network.models.open_sizes import is_open, rounded_share
+from network.models.open_sizes import is_open, larger, rounded_share, smaller
 
 
 class HBISOutput(NamedTuple):
@@ -127,7 +127,7 @@ class F2CE(nn.Module):
         """
         positions = heatmap.shape[-1]
         count = rounded_share(self.topk_ratio, positions)
-        count = torch.sym_min(torch.sym_max(count, self.min_pixels), positions)
+        count = smaller(larger(count, self.min_pixels), positions)
         if self.topk_ratio == 1 or (not is_open(count) and count == positions):
             weights = torch.sigmoid(heatmap)
         else:
@@ -175,7 +175,9 @@ class _Modulation(torch.autograd.Function):
         ctx.save_for_backward(features, assignment, gamma, beta)
         with torch.autocast(features.device.type, enabled=False):
             scale = torch.bmm(assignment, gamma)
-            return scale.mul_(features).add_(features).baddbmm_(assignment, beta)
+            result = scale.mul_(features).add_(features).baddbmm_(assignment, beta)
+            # Compiled by torch 2.11, what an operation in place returns would have no gradient.
+            return result.view_as(result)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -24,6 +24,16 @@ def parts_over(size: int, part: int) -> int:
     return (size + part - 1) // part
 
 
+def larger(size: int, least: int) -> int:
+    """``max(size, least)``."""
+    return torch.sym_max(size, least) if is_open(size, least) else max(size, least)
+
+
+def smaller(size: int, most: int) -> int:
+    """``min(size, most)``."""
+    return torch.sym_min(size, most) if is_open(size, most) else min(size, most)
+
+
 def rounded_share(share: float, size: int) -> int:
     """``round(share * size)``, halves to the even number as Python does it."""
     if not is_open(size):

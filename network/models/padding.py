@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from network.models.open_sizes import is_open, parts_over
+from network.models.open_sizes import is_open, larger, parts_over
 
 
 def pad_to_multiple(x: Tensor, multiple: int, least: int = 0) -> Tensor:
@@ -57,7 +57,7 @@ def resized(x: Tensor, size: tuple[int, int]) -> Tensor:
 def _whole(side: int, multiple: int, least: int) -> int:
     count = parts_over(side, multiple)
     if least > multiple:
-        count = torch.sym_max(count, least // multiple)
+        count = larger(count, least // multiple)
     return multiple * count
 
 

@@ -18,13 +18,13 @@ from network.datasets.labels import decode_colored, ignore_unknown
 from network.datasets.layout import Sample
 from network.datasets.patch_record import PATCH_RECORD, Cut, read_record, write_record
 from network.datasets.reading import read_filled
+from network.datasets.windows import windows
 from network.errors import ConfigError, DataError
 from network.files.images import write_image
 from network.files.outputs import Written
 from network.files.parallel import in_processes
 from network.files.staging import staged
 from network.models.geometry import MIN_SIZE
-from network.preparation.windows import Window, windows
 
 
 class Split(NamedTuple):
@@ -73,11 +73,11 @@ class PatchSplit:
         count = 0
         for window in windows(*mask.shape, self.size, self.stride):
             name = f"{tile.name}_{window.row}_{window.col}"
-            patch = _cut(mask, window, constant_values=self.spec.ignore_index)
+            patch = window.cut(mask, constant_values=self.spec.ignore_index)
             if self.colors:
                 patch = decode_colors(patch, self.spec)
             write_image(self.mask_folder / f"{name}.png", patch)
-            write_image(self.image_folder / f"{name}.tif", _cut(image, window, mode="symmetric"))
+            write_image(self.image_folder / f"{name}.tif", window.cut(image, mode="symmetric"))
             count += 1
         cut = Cut(*mask.shape, self.size, self.stride, self.scale, self.eroded)
         return Split(count, unknown, cut)
@@ -152,11 +152,3 @@ def split_tiles(tiles: Sequence[Sample], how: PatchSplit, processes: int) -> int
 
 def _tile(patch: Path) -> str:
     return patch.stem.rsplit("_", 2)[0]
-
-
-def _cut(array: np.ndarray, window: Window, **padding) -> np.ndarray:
-    part = array[window.slices]
-    below, beside = window.size - part.shape[0], window.size - part.shape[1]
-    if not (below or beside):
-        return part
-    return np.pad(part, ((0, below), (0, beside)) + ((0, 0),) * (part.ndim - 2), **padding)

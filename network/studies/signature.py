@@ -10,17 +10,13 @@ from typing import Any
 
 from network.datasets.layout import DatasetLayout, listed
 from network.experiment import Experiment
+from network.experiment.idle import IDLE, IDLE_OF_DATASET, without_cache
 from network.experiment.values import described, without_addresses
 from network.studies.hashes import Hashes
 from network.studies.sources import config_code, digest, testing_code, training_code
 from network.studies.task import Task
 
 OF_TEST = ("test_window",)
-IDLE = (
-    *("name", "accelerator", "num_workers", "check_data"),
-    *("logger", "sample_every", "sample_images", "checkpoint_every_minutes"),
-)
-"""Settings that change nothing in what is trained or scored."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +60,9 @@ class Signature:
             before: the earlier signature.
             any_code: another version of the library's code is none.
         """
-        found = [*_changed(before.settings, self.settings)]
-        found += [f"dataset: {text}" for text in _changed(before.layout, self.layout)]
+        found = [*_changed(without_cache(before.settings), self.settings)]
+        layout = {n: text for n, text in before.layout.items() if n not in IDLE_OF_DATASET}
+        found += [f"dataset: {text}" for text in _changed(layout, self.layout)]
         for split in dict.fromkeys([*before.files, *self.files]):
             found += _other_files(split, before.files.get(split, {}), self.files.get(split, {}))
         if before.config != self.config:
@@ -83,7 +80,11 @@ def signatures(task: Task, hashes: Hashes) -> tuple[Signature, Signature]:
     """
     experiment = task.load()
     layout = experiment.build_dataset()
-    about = {name: _text(value) for name, value in sorted(vars(layout).items())}
+    about = {
+        name: _text(value)
+        for name, value in sorted(vars(layout).items())
+        if name not in IDLE_OF_DATASET
+    }
     settings = experiment.settings()
     config = config_code(task.config, settings)
     files = _files(layout, ("train", "val"), hashes) | _weights(experiment, hashes)
@@ -100,7 +101,7 @@ def trained_with(experiment: Experiment) -> dict[str, str]:
     """The settings that a training depends on, as text."""
     return {
         name: _text(text)
-        for name, text in experiment.settings().items()
+        for name, text in without_cache(experiment.settings()).items()
         if name not in (*IDLE, *OF_TEST)
     }
 

@@ -211,7 +211,7 @@ class SegmentationModule(pl.LightningModule):
     ) -> dict[str, Tensor]:
         out = segment(net, batch["image"], self.spec.num_classes)
         terms = self.loss(out, batch["mask"])
-        confusion.update(out.logits.detach().argmax(dim=1), batch["mask"])
+        confusion.update(out.logits.detach().max(dim=1).indices, batch["mask"])
         labeled = (batch["mask"] != self.spec.ignore_index).flatten(1).any(dim=1)
         self.averages[stage].update(terms, labeled.sum())
         return terms

@@ -135,6 +135,16 @@ def test_runs_that_differ_in_seed_and_name_are_one_method(tmp_path):
     assert found == {"bicor_s": ["a", "b"], "unet": ["unet"]}
 
 
+def test_how_images_were_loaded_makes_no_other_method(tmp_path):
+    found = grouped(
+        tmp_path,
+        a=(0, {"name": "'net_s0'", "num_workers": "2", "dataset": "Own(root='a')"}),
+        b=(1, {"name": "'net_s1'", "num_workers": "8", "dataset": "Own(root='a', cache='disk')"}),
+        c=(0, {"name": "'other'", "num_workers": "2", "dataset": "Own(root='c')"}),
+    )
+    assert found == {"net_s": ["a", "b"], "other": ["c"]}
+
+
 def test_runs_that_were_trained_differently_are_two_methods(tmp_path):
     for seed, lr in enumerate(("0.1", "0.2")):
         trained = settings(seed, name=f"'lr {lr}'") | {"lr": lr}

@@ -10,8 +10,8 @@ from network.datasets.folder import FolderDataset
 from network.datasets.isprs import VaihingenDataset
 from network.datasets.samplers import EpochSampler, ShareSampler
 from network.datasets.transforms import TrainTransform
+from network.datasets.windows import windows
 from network.errors import ConfigError, DataError
-from network.preparation.windows import windows
 
 COLORS = {"road": (10, 20, 30), "house": (200, 0, 0)}
 

@@ -293,7 +293,7 @@ def test_a_setting_that_is_newer_than_the_checkpoint(work):
         result = run_here(work, script, *arguments)
         assert result.status == 0, result.error
         assert "does not say" not in result.out
-    changed_checkpoint(work, lambda content: content["identity"]["settings"].pop("mix"))
+    changed_checkpoint(work, lambda content: content["identity"]["settings"].pop("mix", None))
     add(work, "net = partial(net, mix=0.25)")
     result = run_here(work, *TEST[:1], *TEST[1])
     assert result.status == 0

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from network.cli.faults import reports_faults
 from tests.conftest import refused, run_script
 
 
@@ -180,3 +181,17 @@ def test_patch_split_refuses_unlisted_colors_and_lone_tiles(tmp_path):
         (folder / "top_mosaic_09cm_area0.tif").unlink()
     (folders["masks"] / "top_mosaic_09cm_area1.tif").rename(folders["masks"] / "other.tif")
     refused(tmp_path, "top_mosaic_09cm_area1", "other", **script)
+
+
+@pytest.mark.parametrize("word", ["closed", "reset"])
+def test_a_lost_process_in_the_words_of_either_torch(word, capsys):
+    @reports_faults
+    def main():
+        raise RuntimeError(f"[pair.cc:1] Read error [::1]:1: Connection {word} by peer\nat ...")
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    message = capsys.readouterr().err
+    assert message.startswith("error: lost another process of this training ([pair.cc:1]")
+    assert "\nat" not in message

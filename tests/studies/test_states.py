@@ -95,6 +95,11 @@ def test_other_seeds_are_trained_and_the_others_stay(finished):
     assert plan(finished) == ["2 runs: 2 to be trained"]
 
 
+def test_where_images_are_kept_needs_no_other_training(finished):
+    replace(finished / "bicor.py", 'root="data/own"', 'root="data/own", cache="disk"')
+    assert plan(finished) == ["2 runs: 2 done"]
+
+
 def test_another_test_needs_no_other_training(finished):
     replace(finished / "small.py", "seeds", 'tta = "lr"\nseeds')
     assert plan(finished) == [

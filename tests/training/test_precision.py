@@ -107,8 +107,12 @@ def test_a_training_with_kept_images_is_the_same_one(own, tmp_path):
     plain = tmp_path / "plain"
     shutil.copytree(own, plain)
     succeed_here(plain, *COMMAND)
+    copies = tmp_path / "copies"
+    shutil.copytree(own, copies)
     succeed_here(own, *COMMAND, "dataset.cache=True")
-    assert (own / LOG).read_text() == (plain / LOG).read_text()
+    said = succeed_here(copies, *COMMAND, "dataset.cache=disk").out
+    assert "masks to data/own/.prepared" in said
+    assert (own / LOG).read_text() == (plain / LOG).read_text() == (copies / LOG).read_text()
 
 
 def test_kept_images_are_not_changed_by_what_is_done_with_them(own):

@@ -179,7 +179,7 @@ def pair(alone, root):
 def same_logs(a, b):
     assert len(a) == len(b) == 2
     for one, two in zip(a, b, strict=True):
-        assert one == pytest.approx(two, abs=1e-6, nan_ok=True)
+        assert one == pytest.approx(two, rel=1e-6, abs=1e-6, nan_ok=True)
 
 
 def test_a_training_by_two_processes_is_that_by_one(alone, tmp_path):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounter
 
 from benchmarks.plain import plain_hbis
 from network.losses import BiCoRLoss
@@ -33,6 +34,25 @@ def test_the_network_compiles_without_a_graph_break():
     compiled.backward()
     torch.testing.assert_close(compiled, total)
     torch.testing.assert_close([p.grad for p in net.parameters()], expected)
+
+
+def test_many_sizes_take_few_graphs():
+    net = small_network().eval()
+    torch._dynamo.reset()
+    graphs = CompileCounter()
+    compiled = torch.compile(net, backend=graphs, fullgraph=True)
+    for height, width in (
+        (64, 64),
+        (96, 96),
+        (128, 64),
+        (333, 277),
+        (100, 70),
+        (256, 256),
+        (50, 99),
+    ):
+        compiled(torch.randn(2, 3, height, width))
+    # The first size as it is, then any; torch adds some for convolutions of few pixels on a CPU.
+    assert graphs.frame_count <= 4
 
 
 def test_bf16_keeps_loss_and_gradients_in_float32():

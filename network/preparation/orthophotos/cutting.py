@@ -10,6 +10,7 @@ from zlib import crc32
 import numpy as np
 import shapely
 
+from network.datasets.windows import Window
 from network.files.images import write_image
 from network.preparation.orthophotos.class_values import IGNORED
 from network.preparation.orthophotos.held_out import Box, box_in
@@ -17,7 +18,6 @@ from network.preparation.orthophotos.images import cached, opened
 from network.preparation.orthophotos.label_map import LabelMap
 from network.preparation.orthophotos.patch_files import without_data, write_patch
 from network.preparation.orthophotos.polygon_labels import burn, drawn
-from network.preparation.windows import Window
 
 HELD_OUT = "_val"
 """Ends the stems of patches that are held out."""

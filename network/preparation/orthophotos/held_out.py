@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 
+from network.datasets.windows import Window, windows
 from network.errors import DataError
 from network.preparation.orthophotos.blocks import Block
 from network.preparation.orthophotos.images import Orthophoto
 from network.preparation.orthophotos.polygon_labels import pixel_in
 from network.preparation.orthophotos.reprojection import reprojected
 from network.preparation.orthophotos.vectors import PolygonLayer
-from network.preparation.windows import Window, windows
 
 _COMMON = 0.01
 """Pixels that two areas may share by rounding, where one image touches another."""

@@ -12,6 +12,7 @@ import numpy as np
 from network.datasets.bands import MAX_BANDS
 from network.datasets.folder_settings import SETTINGS_FILE
 from network.datasets.patch_record import write_record
+from network.datasets.windows import Window
 from network.errors import ConfigError, DataError
 from network.files.parallel import in_processes
 from network.files.staging import staged
@@ -26,7 +27,6 @@ from network.preparation.orthophotos.images import Orthophoto, open_images
 from network.preparation.orthophotos.label_map import Burner, Counted, LabelMap, Labels
 from network.preparation.orthophotos.summary import Outcome
 from network.preparation.orthophotos.vectors import PolygonLayer, is_vector
-from network.preparation.windows import Window
 
 
 @dataclass(frozen=True)

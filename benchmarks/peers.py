@@ -8,17 +8,18 @@ import torch
 from torch import nn
 
 from benchmarks.measuring import Row, compare, megabytes
-from benchmarks.model import BACKBONE, SIDE, inference, training_step
+from benchmarks.model import BACKBONE, SIDE, backbone_step, inference, training_step
 from network.complexity.cost import Parameters
 from network.complexity.operations import count_operations, without_gradients
 from network.models import D2LS, BiCoR, SmpNet, UNetFormer
 
-NETWORKS = {
-    "BiCoR": BiCoR,
-    "D2LS": D2LS,
-    "UNetFormer": UNetFormer,
-    "FPN": partial(SmpNet, architecture="fpn"),
-    "UPerNet": partial(SmpNet, architecture="upernet"),
+ARCHITECTURES = (
+    *("unet", "unetplusplus", "manet", "linknet", "fpn", "pspnet", "pan"),
+    *("deeplabv3", "deeplabv3plus", "upernet", "segformer"),
+)
+"""Those of segmentation_models_pytorch that take a pyramid."""
+NETWORKS = {"BiCoR": BiCoR, "D2LS": D2LS, "UNetFormer": UNetFormer} | {
+    name: partial(SmpNet, architecture=name) for name in ARCHITECTURES
 }
 CLASSES = 7
 PUBLISHED = {"UNetFormer": ("resnet18", 11.7)}
@@ -34,17 +35,26 @@ def run() -> list[Row]:
     for name, (backbone, published) in PUBLISHED.items():
         found, *others = sizes(name, backbone, 6)
         rows += [found._replace(aim=f"published {published}"), *others]
-    for what, call in (
-        ("training step", partial(training_step, image=image, classes=CLASSES)),
-        ("inference", partial(inference, image=image)),
+    bicor = nets["BiCoR"]
+    for what, call, backbone, aim in (
+        (
+            "training step",
+            partial(training_step, image=image, classes=CLASSES),
+            backbone_step(bicor, image),
+            1.15,
+        ),
+        ("inference", partial(inference, image=image), inference(bicor.backbone, image), 1.08),
     ):
-        measured = compare({name: call(net) for name, net in nets.items()}, rounds=3, warmup=1)
+        calls = {"backbone alone": backbone} | {name: call(net) for name, net in nets.items()}
+        measured = compare(calls, rounds=3, warmup=1)
+        own = measured["BiCoR"].seconds
         for name, found in measured.items():
-            ratio = found.seconds / measured["BiCoR"].seconds
             rows += [
-                Row(f"{name}, {what}", found.seconds, "s", f"{ratio:.2f} of BiCoR"),
+                Row(f"{name}, {what}", found.seconds, "s", f"{found.seconds / own:.2f} of BiCoR"),
                 Row(f"{name}, {what}, added memory", megabytes(found.added), "MB"),
             ]
+        ratio = own / measured["backbone alone"].seconds
+        rows.append(Row(f"BiCoR / backbone alone, {what}", ratio, "x", f"at most {aim}"))
     return rows
 
 

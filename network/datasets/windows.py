@@ -6,7 +6,9 @@ Whole scenes are predicted in the windows of ``network.scenes.blending``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from network.errors import ConfigError
 
@@ -27,6 +29,19 @@ class Window(NamedTuple):
     def slices(self) -> tuple[slice, slice]:
         """Index of the part that lies in the image."""
         return slice(self.top, self.top + self.size), slice(self.left, self.left + self.size)
+
+    def cut(self, array: np.ndarray, **padding: Any) -> np.ndarray:
+        """The window of an array [H, W, ...]; what reaches over its edge is padded.
+
+        Args:
+            array: of the image.
+            **padding: as ``np.pad`` takes it.
+        """
+        part = array[self.slices]
+        below, beside = self.size - part.shape[0], self.size - part.shape[1]
+        if not (below or beside):
+            return part
+        return np.pad(part, ((0, below), (0, beside)) + ((0, 0),) * (part.ndim - 2), **padding)
 
 
 def windows(height: int, width: int, size: int, stride: int) -> Iterator[Window]:
