@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from network.cli import ScriptParser, reports_faults
-from network.cli.predicting import open_predictor
+from network.cli.predicting import open_predictor, refuse_torchrun
 from network.datasets.catalog import TTA_NAMES
 from network.errors import ConfigError
 from network.scenes.options import POLYGON_FORMATS, SceneOptions
@@ -20,7 +20,11 @@ def main() -> None:
     """Read the command line and predict."""
     parser = ScriptParser(__doc__)
     parser.add_argument(
-        "inputs", nargs="*", metavar="INPUT", unique=True, help="image, GeoTIFF or folder"
+        "inputs",
+        nargs="*",
+        metavar="INPUT",
+        unique=True,
+        help="image, GeoTIFF, folder, or https://, s3://, /vsi...",
     )
     parser.add_config(needed=False)
     parser.add_argument("-o", "--output", required=True, type=Path, help="folder for the maps")
@@ -93,6 +97,7 @@ def main() -> None:
         help="that share images, and bands of large ones; each takes a GPU (default: 1)",
     )
     args = parser.parse_args()
+    refuse_torchrun()
     if not args.inputs:
         raise ConfigError("no image to predict: name files or folders")
     options = SceneOptions(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TYPE_CHECKING
 
 from network.errors import ConfigError
@@ -11,6 +12,20 @@ if TYPE_CHECKING:
     from network.inference.ensemble import Ensemble
     from network.inference.onnx_network import OnnxNetwork
     from network.inference.segmenter import Segmenter
+
+
+def refuse_torchrun() -> None:
+    """Refuse to be one of several that torchrun started, which would all predict the same.
+
+    Raises:
+        ConfigError: saying how several processes are started.
+    """
+    count = os.environ.get("WORLD_SIZE", "")
+    if "TORCHELASTIC_RUN_ID" in os.environ and count not in ("", "1"):
+        raise ConfigError(
+            f"started {count} times by torchrun, and each would predict all images; start "
+            f"python predict.py once, with --processes {count}"
+        )
 
 
 def open_predictor(args: argparse.Namespace) -> Segmenter | Ensemble | OnnxNetwork:

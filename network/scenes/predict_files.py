@@ -21,7 +21,8 @@ from network.scenes.map_files import map_files
 from network.scenes.options import SceneOptions
 from network.scenes.prediction_record import PREDICTIONS, PredictionRecord
 from network.scenes.rasters import bounded_cache
-from network.scenes.shared import Opener, processes
+from network.scenes.remote import is_remote, place_of, write_virtual
+from network.scenes.shared import Opener, check_processes, processes
 from network.scenes.tiling import check_windows
 from network.scenes.work import Alone, Scene, Together, Worker
 
@@ -46,7 +47,7 @@ def predict_files(
 
     Args:
         segmenter: the network.
-        inputs: files and folders.
+        inputs: files, folders, and what ``network.scenes.remote`` names.
         output: folder for what is written.
         options: how.
         batch: windows at a time, as of ``predict_scene``.
@@ -57,7 +58,9 @@ def predict_files(
         UserError: no such input, inputs of the same name, an output that cannot be written.
     """
     _check(segmenter, options, batch, shared)
-    paths = list_inputs(inputs)
+    paths = list_inputs(inputs, output)
+    for name in filter(is_remote, inputs):
+        write_virtual(name, output)
     for folder in map(Path, inputs):
         if folder.is_dir() and folder.resolve() == output.resolve():
             raise ConfigError(f"{output} is read from; write to another folder")
@@ -71,16 +74,17 @@ def predict_files(
     record.save()
     with ExitStack() as opened:
         opened.enter_context(bounded_cache())
-        scenes = opened.enter_context(ExitStack())  # which close when no process works on them
-        if shared is None or not todo:
-            worker: Worker = Alone(segmenter, predictor, batch)
-        else:
+        queue = opened.enter_context(_Queue(segmenter, output, options, record))
+        worker: Worker = Alone(segmenter, predictor, batch)
+        if shared is not None and todo:
             opener, count = shared
             worker = Together(
                 opened.enter_context(processes(opener, count, options.tta, batch)),
                 sum(path.stat().st_size for path in todo),
             )
-        faults = _Queue(segmenter, output, options, record, worker, scenes).run(paths, todo)
+        faults = queue.run(paths, todo, worker)
+    if stale := record.stale(paths):
+        print(f"note: of other settings, and left there: {listed(stale)}")
     if faults:
         raise DataError(
             f"{len(faults)} of {len(paths)} images could not be predicted: {listed(faults)}"
@@ -88,15 +92,23 @@ def predict_files(
     print(f"{len(paths)} images predicted; maps of classes in {output}")
 
 
-def list_inputs(inputs: Sequence[str | Path]) -> list[Path]:
+def list_inputs(inputs: Sequence[str | Path], output: Path | None = None) -> list[Path]:
     """Files and the images of folders.
+
+    Args:
+        inputs: as of ``predict_files``.
+        output: folder of the virtual files of what lies elsewhere; without it, that is refused.
 
     Raises:
         MissingDataError: no such file or folder, or a folder without images.
         ConfigError: two of one name, whose outputs would be one.
     """
     paths: list[Path] = []
-    for path in map(Path, inputs):
+    for name in inputs:
+        path = Path(name)
+        if output is not None and is_remote(name):
+            paths.append(place_of(name, output))
+            continue
         if not (path.is_file() or path.is_dir()):  # a pipe would be waited for
             raise MissingDataError(f"no file or folder {path}")
         paths += list_images(path) if path.is_dir() else [path]
@@ -113,7 +125,10 @@ def list_inputs(inputs: Sequence[str | Path]) -> list[Path]:
 
 
 class _Queue:
-    """Images in order, of which several may be begun."""
+    """Images in order, of which several may be begun; a context, which ends those.
+
+    It is to end after the processes that work on them.
+    """
 
     def __init__(
         self,
@@ -121,34 +136,37 @@ class _Queue:
         output: Path,
         options: SceneOptions,
         record: PredictionRecord,
-        worker: Worker,
-        opened: ExitStack,
     ) -> None:
         self.segmenter = segmenter
         self.output = output
         self.options = options
         self.record = record
-        self.worker = worker
-        self.opened = opened
         self.begun: deque[tuple[str, Scene, Iterator[int]]] = deque()
         self.faults: list[Path] = []
 
-    def run(self, paths: Sequence[Path], todo: set[Path]) -> list[Path]:
+    def __enter__(self) -> _Queue:
+        return self
+
+    def __exit__(self, *error) -> None:
+        left = ExitStack()
+        for _, scene, _ in self.begun:
+            left.push(scene)
+        left.__exit__(*error)
+
+    def run(self, paths: Sequence[Path], todo: set[Path], worker: Worker) -> list[Path]:
         """Predict; the images that could not be."""
         for number, path in enumerate(paths, 1):
             if path not in todo:
                 print(f"{path}: finished before")
                 continue
             with self._faults_named(path, alone=len(paths) == 1):
-                scene = self.opened.enter_context(
-                    Scene(
-                        *(path, self.segmenter, self.output, self.options),
-                        self.worker.count(path),
-                    )
-                )
-                title = f"{number}/{len(paths)} {path.name}"
-                self.begun.append((title, scene, self.worker.begin(scene)))
-            self._finish(self.worker.ahead, alone=len(paths) == 1)
+                made = self.segmenter, self.output, self.options, worker.count(path)
+                with ExitStack() as opened:
+                    scene = opened.enter_context(Scene(path, *made))
+                    title = f"{number}/{len(paths)} {path.name}"
+                    self.begun.append((title, scene, worker.begin(scene)))
+                    opened.pop_all()
+            self._finish(worker.ahead, alone=len(paths) == 1)
         self._finish(0, alone=len(paths) == 1)
         return self.faults
 
@@ -193,8 +211,8 @@ def _check(
         needed()
     if batch is not None and batch < 1:
         raise ConfigError(f"--batch {batch}: at least 1")
-    if shared is not None and shared[1] < 1:
-        raise ConfigError(f"--processes {shared[1]}: at least 1")
+    if shared is not None:
+        check_processes(shared[1], segmenter.device)
     low, high = options.value_range or (0, 1)
     if not low < high:
         raise ConfigError(f"--range {low:g} {high:g}: the lower value first, then the higher one")

@@ -15,6 +15,12 @@ from network.files.writing import write_json
 
 PREDICTIONS = "predictions.json"
 
+_STATISTICS = ".aux.xml"
+"""Files to which GDAL and QGIS add statistics of a map when they open it."""
+
+_EDITED = (_STATISTICS, ".qml", ".gpkg")
+"""Files that change in QGIS, and stay those of their map."""
+
 
 class PredictionRecord:
     """Which images are finished, and the files that were written of them.
@@ -42,13 +48,13 @@ class PredictionRecord:
             ) from error
 
     def is_finished(self, path: Path) -> bool:
-        """Whether an image is as it was when it was predicted, and so is what was written of it."""
+        """Whether an image is as it was when it was predicted, and so are its maps."""
         entry = self.finished.get(str(path.resolve()))
         return (
             entry is not None
             and path.is_file()
             and entry["state"] == _state(path)
-            and all(self._is_as_written(self.path.parent / file) for file in entry["written"])
+            and all(self._is_kept(self.path.parent / file) for file in entry["written"])
         )
 
     def check(self, outputs: Mapping[Path, Sequence[Path]], inputs: Sequence[Path]) -> None:
@@ -98,6 +104,14 @@ class PredictionRecord:
         self.finished[str(image.resolve())] = entry
         self.save()
 
+    def stale(self, images: Iterable[Path]) -> list[Path]:
+        """Files of finished images that are there of earlier settings, and not of these."""
+        names = {str(image.resolve()) for image in images} & self.finished.keys()
+        written = {file for name in names for file in self.finished[name]["written"]}
+        others = (name for name, note in self.files.items() if note["of"] in names)
+        paths = (self.path.parent / name for name in others if name not in written)
+        return sorted(path for path in paths if path.is_file())
+
     def save(self) -> None:
         """Write it, whole or not at all."""
         content = {
@@ -134,9 +148,15 @@ class PredictionRecord:
                     note = {"of": str(Path(image).resolve()), "sha256": [file_hash(path)]}
                     self.files[name] = note
 
+    def _is_kept(self, path: Path) -> bool:
+        edited = path.name.endswith(_EDITED) and path.is_file()
+        return edited or self._is_as_written(path)
+
     def _is_as_written(self, path: Path) -> bool:
         note = self.files.get(self._name(path))
-        return note is not None and path.is_file() and file_hash(path) in note["sha256"]
+        if note is None or not path.is_file():
+            return False
+        return path.name.endswith(_STATISTICS) or file_hash(path) in note["sha256"]
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.path.parent).as_posix()

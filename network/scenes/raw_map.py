@@ -66,10 +66,9 @@ class RawMap:
     def read(self, rows: slice, cols: slice) -> np.ndarray:
         """A part: [bands, h, w]."""
         shape = self.shape[0], rows.stop - rows.start, cols.stop - cols.start
-        values = np.empty(shape, self.dtype)
+        values = np.zeros(shape, self.dtype)
         for offset, part in self._places(values, rows, cols):
-            found = os.pread(self.file, part.nbytes, offset)
-            part[...] = np.frombuffer(found.ljust(part.nbytes, b"\0"), self.dtype)
+            _read_all(self.file, memoryview(part).cast("B"), offset)
         return values
 
     def _places(
@@ -91,6 +90,12 @@ class RawMap:
             yield
         except OSError as error:
             raise OutputError(f"cannot write {self.shown}: {error.strerror}") from error
+
+
+def _read_all(file: int, values: memoryview, offset: int) -> None:
+    while found := os.pread(file, len(values), offset):
+        values[: len(found)] = found
+        values, offset = values[len(found) :], offset + len(found)
 
 
 def _write_all(file: int, values: memoryview, offset: int) -> None:

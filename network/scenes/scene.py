@@ -47,6 +47,11 @@ class Part:
     shown: Path
     options: SceneOptions
 
+    @property
+    def wanted(self) -> Path:
+        """A file that is there as long as another process is to work on the image."""
+        return self.folder / "wanted"
+
     def opened(self, spec: Bands) -> Raster:
         """The image."""
         return Raster(self.image, spec, self.options.bands, self.options.value_range)

@@ -11,8 +11,10 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from network.errors import DataError, UserError
+from network.errors import ConfigError, DataError, UserError
+from network.files.machine import usable_processors
 from network.files.parallel import start_beside_others
+from network.scenes.arrays import Device
 from network.scenes.faults import fault_of_file
 from network.scenes.rasters import bounded_cache
 from network.scenes.scene import Part, predict_part
@@ -43,16 +45,38 @@ class Processes:
         self.count = count
 
     def submit(self, part: Part) -> Future[None]:
-        """Have a part predicted."""
+        """Have a part predicted; it ends early where the part is no longer wanted."""
         return self._pool.submit(_predict, part)
+
+
+def check_processes(count: int, device: Device) -> None:
+    """Refuse processes that there cannot be.
+
+    Args:
+        count: of the processes.
+        device: of the network.
+
+    Raises:
+        ConfigError: there are fewer than one, or fewer GPUs than processes.
+    """
+    if count < 1:
+        raise ConfigError(f"--processes {count}: at least 1")
+    if str(device).startswith("cuda"):
+        import torch
+
+        if count > (cards := torch.cuda.device_count()):
+            raise ConfigError(
+                f"--processes {count}: each takes a GPU, and there are {cards}; name {cards} at "
+                "most, or the CPU by accelerator=cpu"
+            )
 
 
 @contextmanager
 def processes(opener: Opener, count: int, tta: str, batch: int | None) -> Iterator[Processes]:
     """Start processes; those that work on when the block ends with a fault are told to stop.
 
-    The cores are shared evenly between them, unless ``OMP_NUM_THREADS`` says how many threads each
-    one takes; on CUDA each has the card of its number.
+    The processors are shared evenly between them, unless ``OMP_NUM_THREADS`` says how many threads
+    each one takes; on CUDA each has the card of its number.
 
     Args:
         opener: of the network.
@@ -65,7 +89,7 @@ def processes(opener: Opener, count: int, tta: str, batch: int | None) -> Iterat
     """
     context = multiprocessing.get_context("spawn")
     stopped, numbers = context.Event(), context.Value("i", 0)
-    threads = str(max(1, len(os.sched_getaffinity(0)) // count))
+    threads = str(max(1, usable_processors() // count))
     with _environment(_THREADS, os.environ.get(_THREADS) or threads):
         pool = ProcessPoolExecutor(count, context, _start, (opener, tta, batch, stopped, numbers))
         try:
@@ -103,6 +127,8 @@ def _start(opener: Opener, tta: str, batch: int | None, stopped: Any, numbers: A
 
 
 def _predict(part: Part) -> None:
+    if _is_to_end(part):
+        return
     # What there is to say the process that started this one says.
     with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
         if "segmenter" not in _here:
@@ -112,9 +138,13 @@ def _predict(part: Part) -> None:
         try:
             with bounded_cache(), part.opened(segmenter.spec) as raster:
                 for _ in predict_part(part, raster, segmenter, _here["predictor"], _here["batch"]):
-                    if _here["stopped"].is_set():
+                    if _is_to_end(part):
                         return
         except UserError:
             raise
         except Exception as error:  # which may be of a kind that cannot be handed over
             raise fault_of_file(part.image, error) from None
+
+
+def _is_to_end(part: Part) -> bool:
+    return _here["stopped"].is_set() or not part.wanted.exists()

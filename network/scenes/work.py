@@ -159,6 +159,8 @@ class Together:
 
     def begin(self, scene: Scene) -> Iterator[int]:
         """Have its parts predicted from now on."""
+        for part in scene.parts:
+            part.wanted.touch()
         return _finished(scene.parts, [self.processes.submit(part) for part in scene.parts])
 
 
@@ -168,6 +170,7 @@ def _finished(parts: Sequence[Part], futures: Sequence[Future[None]]) -> Iterato
             future.result()
             yield part.band.count
     finally:
-        for future in futures:
+        for part, future in zip(parts, futures, strict=True):
+            part.wanted.unlink(missing_ok=True)
             future.cancel()
         wait(futures)

@@ -93,14 +93,20 @@ def test_a_write_that_fails_ends_with_a_word(large, kind):
 
 
 @pytest.mark.parametrize(
-    ("sent", "status", "word"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    ("sent", "status", "word", "processes"),
+    [
+        (signal.SIGINT, 130, "interrupted", "1"),
+        (signal.SIGTERM, 143, "terminated", "1"),
+        (signal.SIGTERM, 143, "terminated", "2"),
+    ],
 )
-def test_a_prediction_that_is_ended_leaves_nothing_half_written(large, sent, status, word):
-    output = large / f"stopped_{status}"
+def test_a_prediction_that_is_ended_leaves_nothing_half_written(
+    large, sent, status, word, processes
+):
+    output = large / f"stopped_{status}_{processes}"
     output.mkdir()
     process = subprocess.Popen(
-        arguments(output.name),
+        [*arguments(output.name), "--processes", processes],
         cwd=large,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
