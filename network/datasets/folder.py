@@ -280,8 +280,8 @@ class FolderDataset(DatasetLayout):
         """What names the images of the splits."""
         held = self._held
         tiles = {"source": TILES, "patch_size": self.patch_size} if self.source == TILES else {}
-        rule = tiles | {"val": held["val"].protocol(), "test": (held["test"] or held["val"]).protocol()}
-        return rule | ({"train": held["train"].protocol()} if held["train"] else {})
+        rule = {"val": held["val"].protocol(), "test": (held["test"] or held["val"]).protocol()}
+        return tiles | rule | ({"train": held["train"].protocol()} if held["train"] else {})
 
     def doubts(self, held: Held) -> DataError | None:
         """Whether the masks evidently count from another value than the first class has."""
