@@ -138,7 +138,7 @@ def test_network_and_loss_of_every_run_fit_each_other(path, monkeypatch):
 
     monkeypatch.chdir(REPOSITORY)
     for config, overrides in Study.load(path).runs.values():
-        tiny = ("net.backbone=test_resnet", "net.pretrained=False")
+        tiny = ("net.backbone=test_resnet", "net.pretrained=False", "class_weights=None")
         experiment = Experiment.load(config, [*overrides, *tiny])
         spec = experiment.build_dataset().spec
         out = segment(experiment.build_net(spec), torch.randn(2, 3, 64, 64), spec.num_classes)

@@ -1,4 +1,4 @@
-"""What the recipe gives BiCoR-Seg on tiles of Dubai that were held out: as folds.py, other settings.
+"""What the recipe gives BiCoR-Seg on tiles of Dubai that were held out, as folds.py holds them out.
 
 The weights of the backbone come from timm's hub; ``net.pretrained=PATH`` in BICOR takes a file.
 """
