@@ -10,13 +10,12 @@ from network.models import BiCoR
 dataset = partial(DubaiDataset)
 net = partial(BiCoR, backbone="resnet18", embed_dim=256, num_hbis=2, input_scale=2 / 3, embed_std=1)
 loss = partial(BiCoRLoss, heatmap_weight=0.5)
-transform = partial(TrainTransform, crop_size=384, scales=(0.55, 0.75, 1.0), balance=0.5)
+transform = partial(TrainTransform, crop_size=384, scales=(0.55, 0.75, 1.0))
 
 max_epoch = 11
 repeat = 10
 train_batch_size = 4
 lr = 2e-3
 warmup_epoch = 1.0
-lookahead_k = 0
 precision = "bf16-where-native"
 monitor = "val_mIoU"
