@@ -23,8 +23,10 @@ from network.datasets.folder_settings import (
 )
 from network.datasets.labels import Held
 from network.datasets.layout import (
+    DISK,
     SPLITS,
     DatasetLayout,
+    Item,
     Report,
     Sample,
     check_split,
@@ -35,6 +37,7 @@ from network.datasets.layout import (
 from network.datasets.pairing import Pairing
 from network.datasets.patch_record import Cut, described, read_record, tile_of
 from network.datasets.selection import Selection
+from network.datasets.tile_items import PATCHES, TILES, checked_source, tile_items
 from network.errors import ConfigError, DataError
 from network.files.notes import say_once
 
@@ -63,7 +66,7 @@ class FolderDataset(DatasetLayout):
         test: those to test on, held out as well; without it, those of ``val``.
         name: of the dataset, for output folders; without it, the folder's name.
         cache: keep decoded images in memory (of every loading process), for small datasets; or
-            ``disk`` for copies of which only the window is read.
+            ``disk`` for copies of which only the window is read; without it, that for ``tiles``.
         labels: name of the class by each stored value in masks of indices, ``ignore`` for values
             that count as no class; instead of ``first_label``. Without ``classes`` they are these.
         train: what to train on, as ``val``; without it, all that is not held out.
@@ -72,6 +75,11 @@ class FolderDataset(DatasetLayout):
         mean, std: normalisation of the scaled bands; without them ImageNet's for three of 8 bits.
         bands, band_names, display, scale, alpha: what the images hold, as ``Bands`` says; ``scale``
             is one value, that stands for 1, or two.
+        source: ``patches`` for images as they lie, or ``tiles`` for large ones, such as
+            orthophotos: training draws windows anywhere in them, as many an epoch as there would be
+            patches; validation sees those held out in windows of ``patch_size`` that do not
+            overlap; tests see them whole.
+        patch_size: height and width of such patches.
 
     Raises:
         ConfigError: settings that contradict each other, or none at all.
@@ -88,7 +96,7 @@ class FolderDataset(DatasetLayout):
         val: str | Sequence[str] | None = None,
         test: str | Sequence[str] | None = None,
         name: str | None = None,
-        cache: bool | str = False,
+        cache: bool | str | None = None,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         first_label: int | None = None,
@@ -102,9 +110,13 @@ class FolderDataset(DatasetLayout):
         display: Sequence[int] | None = None,
         scale: float | Sequence[float] | None = None,
         alpha: str | None = None,
+        source: str = PATCHES,
+        patch_size: int = 1024,
     ) -> None:
         self.root = Path(root)
-        self.cache = checked_cache(cache)
+        self.source = checked_source(source)
+        self.patch_size = patch_size
+        self.cache = source == TILES and DISK if cache is None else checked_cache(cache)
         given = {
             "classes": classes,
             "ignore_colors": ignore_colors,
@@ -216,6 +228,12 @@ class FolderDataset(DatasetLayout):
         given = ((split, self._held[split].entries) for split in splits)
         return joined.join(f"{split}={list(entries)}" for split, entries in given if entries)
 
+    def items(self, split: str, samples: Sequence[Sample]) -> list[Item]:
+        """Of tiles: one for every patch that there would be; windows of those held out."""
+        if self.source != TILES:
+            return super().items(split, samples)
+        return tile_items(split, samples, self.patch_size, self.patch_size)
+
     def class_values(self) -> dict[int, int]:
         """Index of each class by its stored value (see ``DatasetLayout.class_values``)."""
         return self._values
@@ -261,8 +279,9 @@ class FolderDataset(DatasetLayout):
     def protocol(self) -> dict[str, Any]:
         """What names the images of the splits."""
         held = self._held
+        tiles = {"source": TILES, "patch_size": self.patch_size} if self.source == TILES else {}
         rule = {"val": held["val"].protocol(), "test": (held["test"] or held["val"]).protocol()}
-        return rule | ({"train": held["train"].protocol()} if held["train"] else {})
+        return tiles | rule | ({"train": held["train"].protocol()} if held["train"] else {})
 
     def doubts(self, held: Held) -> DataError | None:
         """Whether the masks evidently count from another value than the first class has."""

@@ -31,13 +31,17 @@ from network.datasets.layout import (
     refuse,
 )
 from network.datasets.patch_record import Cut, described, read_record
-from network.datasets.tile_items import check_held_out, covered, drawn
+from network.datasets.tile_items import (
+    PATCHES,
+    TILES,
+    check_held_out,
+    checked_source,
+    tile_items,
+)
 from network.errors import ConfigError, DataError
 from network.files.images import list_images
 
 COLORED_SUFFIX = "_rgb"
-PATCHES, TILES = "patches", "tiles"
-
 
 MASK_SUFFIXES = ("", COLORED_SUFFIX, "_full", "_eroded")
 
@@ -98,9 +102,7 @@ class IsprsDataset(DatasetLayout):
         self.spec = replace(self.SPEC, name=name or self.SPEC.name, **facts)
         self.root = Path("data") / self.SPEC.name if root is None else Path(root)
         self.patch_size = patch_size
-        if source not in (PATCHES, TILES):
-            raise ConfigError(f"dataset.source={source!r}: {PATCHES!r} or {TILES!r}")
-        self.source = source
+        self.source = checked_source(source)
         self.masks = "color" if source == TILES else "index"
         self.cache = source == TILES and DISK if cache is None else checked_cache(cache)
         self.validate_on_test = validate_on_test
@@ -140,9 +142,8 @@ class IsprsDataset(DatasetLayout):
         """Of tiles: one for every patch that training would have; windows of those held out."""
         if self.source != TILES:
             return super().items(split, samples)
-        if split == "train":
-            return drawn(samples, self.patch_size, max(1, round(self.patch_size * self.STRIDE)))
-        return covered(samples, self.patch_size)
+        stride = max(1, round(self.patch_size * self.STRIDE))
+        return tile_items(split, samples, self.patch_size, stride)
 
     def tile(self, sample: Sample) -> str:
         """Id of the tile that a patch was cut from, or of a tile."""

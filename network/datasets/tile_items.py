@@ -10,6 +10,30 @@ from network.datasets.windows import windows
 from network.errors import ConfigError
 from network.files.images import image_size
 
+PATCHES, TILES = "patches", "tiles"
+"""Values of ``source``: images as they lie, or tiles of which windows are taken."""
+
+
+def checked_source(source: str) -> str:
+    """The setting ``source``.
+
+    Raises:
+        ConfigError: none of its values.
+    """
+    if source not in (PATCHES, TILES):
+        raise ConfigError(f"dataset.source={source!r}: {PATCHES!r} or {TILES!r}")
+    return source
+
+
+def tile_items(split: str, samples: Sequence[Sample], size: int, stride: int) -> list[Item]:
+    """What a training takes of tiles instead of patches of ``size`` every ``stride`` pixels.
+
+    Raises:
+        DataError: not a readable image.
+        ConfigError: a stride or a size that cannot be.
+    """
+    return drawn(samples, size, stride) if split == "train" else covered(samples, size)
+
 
 def drawn(samples: Sequence[Sample], size: int, stride: int) -> list[Item]:
     """Every tile as often as patches of ``size`` every ``stride`` pixels would be cut from it.

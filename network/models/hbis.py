@@ -43,8 +43,7 @@ class _InverseDeviation(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, eps: float) -> Tensor:
-        variance, mean = torch.var_mean(_at_least_float32(features), dim=-1, correction=0)
-        rstd = torch.rsqrt(variance + eps)
+        mean, rstd = _moments(_at_least_float32(features), eps)
         ctx.save_for_backward(features, mean, rstd)
         return rstd
 
@@ -229,6 +228,16 @@ class HBIS(nn.Module):
         if self.ce2f is not None:
             features = self.ce2f(embeddings, features, heatmap)
         return HBISOutput(embeddings, features, heatmap)
+
+
+def _moments(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """Mean and inverse deviation over channels: [B, S, C] -> [B, S] each."""
+    if x.device.type == "cpu" and not torch.compiler.is_compiling():
+        # A CPU's var_mean is not vectorised and takes twice as long.
+        _, mean, rstd = torch.native_layer_norm(x, x.shape[-1:], None, None, eps)
+        return mean[..., 0], rstd[..., 0]
+    variance, mean = torch.var_mean(x, dim=-1, correction=0)
+    return mean, torch.rsqrt(variance + eps)
 
 
 def _mlp(inputs: int, outputs: int) -> nn.Sequential:

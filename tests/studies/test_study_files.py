@@ -100,7 +100,7 @@ def test_comments_and_docstrings_are_no_code():
 def test_there_are_studies_for_every_dataset():
     datasets = {path.parent.name for path in (REPOSITORY / "config").glob("*/bicor.py")}
     found = {(path.parts[-3], path.stem) for path in FILES}
-    assert found == {("demo", "small"), ("dubai", "folds")} | {
+    assert found == {("demo", "small"), ("dubai", "folds"), ("dubai", "recipe")} | {
         (dataset, name) for dataset in datasets - {"demo"} for name in ("methods", "ablation")
     }
 
@@ -114,16 +114,20 @@ def test_the_runs_of_every_study_differ_only_in_what_is_compared(path, monkeypat
     assert reference.config.parent == Path(f"config/{path.parts[-3]}")
     assert reference.config.stem.startswith("bicor")
     expected = Experiment.load(*reference)
-    same = ("max_epoch", "train_batch_size", "repeat", "lr", "backbone_lr", "warmup_epoch",
-            "monitor", "dataset", "transform", "precision")  # fmt: skip
-    nets = set()
+    same = {"max_epoch", "train_batch_size", "repeat", "lr", "backbone_lr", "warmup_epoch",
+            "monitor", "dataset", "transform", "precision"}  # fmt: skip
+    compared = {"net", "loss"}
+    if path.stem == "recipe":
+        compared |= {"transform", "lookahead_k", "class_weights"}
+    kinds = set()
     for name, each in study.runs.items():
         experiment = Experiment.load(*each)
         found, wanted = experiment.settings(), expected.settings()
-        assert {n: found[n] for n in same} == {n: wanted[n] for n in same}, name
+        for setting in same - compared:
+            assert found[setting] == wanted[setting], name
         assert experiment.net.keywords["backbone"] == expected.net.keywords["backbone"], name
-        nets.add((found["net"], found["loss"]))
-    assert len(nets) == len(study.runs)
+        kinds.add(tuple(str(found[setting]) for setting in sorted(compared)))
+    assert len(kinds) == len(study.runs)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parts[-3]}/{p.stem}")
@@ -134,7 +138,7 @@ def test_network_and_loss_of_every_run_fit_each_other(path, monkeypatch):
 
     monkeypatch.chdir(REPOSITORY)
     for config, overrides in Study.load(path).runs.values():
-        tiny = ("net.backbone=test_resnet", "net.pretrained=False")
+        tiny = ("net.backbone=test_resnet", "net.pretrained=False", "class_weights=None")
         experiment = Experiment.load(config, [*overrides, *tiny])
         spec = experiment.build_dataset().spec
         out = segment(experiment.build_net(spec), torch.randn(2, 3, 64, 64), spec.num_classes)

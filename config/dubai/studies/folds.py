@@ -9,6 +9,7 @@ SHARED = (
     *("dataset.mean=[0.5,0.5,0.5]", "dataset.std=[0.5,0.5,0.5]"),
     *("net.backbone=tf_efficientnet_lite0", "net.pretrained=True"),
     *("transform.crop_size=256", "transform.scales=[0.75,1.0,1.25,1.5]"),
+    *("transform.balance=0.5", "lookahead_k=0"),
     *("max_epoch=8", "repeat=10", "train_batch_size=8", "lr=1e-3", "val_every=4"),
 )
 BICOR = ("config/dubai/bicor_pretrained.py", *SHARED, "net.input_scale=1")
