@@ -209,3 +209,24 @@ def test_hard_links_of_inputs_and_foreign_files_are_not_replaced(work):
     (work / "maps/a.tif").unlink()
     (work / "maps/predictions.json").write_text('{"of": "another program"}')
     refused(work, "is not from predict.py", script="predict.py", arguments=arguments)
+
+
+def test_what_is_left_of_other_settings_is_named(work):
+    predict(work, "flight", "-o", "maps", "--rgb")
+    result = predict(work, "flight", "-o", "maps", "--no-cog")
+    assert "all are predicted again" in result.out
+    names = ", ".join(f"maps/rgb/{name}.tif" for name in "abc")
+    assert f"note: of other settings, and left there: {names}\n" in result.out
+
+
+def test_what_qgis_writes_beside_a_map_leaves_it_finished(work):
+    predict(work, "flight/a.tif", "-o", "maps")
+    for name, text in (("a.tif.aux.xml", "<PAMDataset/>"), ("a.qml", "<qgis/>")):
+        (work / "maps" / name).write_text(text)
+    assert "finished before" in predict(work, "flight/a.tif", "-o", "maps").out
+    arguments = ("-c", "bicor.py", "flight/a.tif", "-o", "maps", "-t", "lr")
+    last = refused(work, "maps/a.qml: not written", script="predict.py", arguments=arguments)
+    assert "aux.xml" not in last
+    (work / "maps/a.qml").unlink()
+    predict(work, "flight/a.tif", "-o", "maps", "-t", "lr")
+    assert "CategoryNames" in (work / "maps/a.tif.aux.xml").read_text()
