@@ -18,7 +18,7 @@ PREDICTIONS = "predictions.json"
 _STATISTICS = ".aux.xml"
 """Files to which GDAL and QGIS add statistics of a map when they open it."""
 
-_EDITED = (_STATISTICS, ".qml", ".gpkg")
+_EDITED = (_STATISTICS, ".qml")
 """Files that change in QGIS, and stay those of their map."""
 
 
