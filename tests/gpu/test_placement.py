@@ -155,7 +155,7 @@ def test_blended_windows_stay_on_the_device(first_is_empty):
             regions = list(blend(read, predict, tiling, 6, CUDA))
     assert len(regions) == tiling.count == 12
     assert {region.probabilities.device for region in regions} == {CUDA}
-    assert len(transfers.found) == len(["weight", "share of rows", "share of columns"])
+    assert len(transfers.found) == len(["weights of rows", "weights of columns"])
 
 
 def test_windows_of_a_large_image_stay_on_the_device():
@@ -167,7 +167,7 @@ def test_windows_of_a_large_image_stay_on_the_device():
             classes = predict_classes(image, predict, num_classes=6, window=64)
     assert classes.shape == (1, 100, 130)
     assert classes.device == CUDA
-    assert len(transfers.found) == len(["weight", "share of rows", "share of columns"])
+    assert len(transfers.found) == len(["weights of rows", "weights of columns"])
 
 
 def test_the_loss_of_any_network():
