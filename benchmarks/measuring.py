@@ -78,7 +78,7 @@ print("\\n", resident("VmHWM"))
 """
 
 
-def run_alone(folder: Path, script: str, *arguments: str) -> Alone:
+def run_alone(folder: Path, script: str, *arguments: str, **environment: str) -> Alone:
     """Run a script of the repository in a folder, in a process of its own.
 
     Raises:
@@ -88,7 +88,7 @@ def run_alone(folder: Path, script: str, *arguments: str) -> Alone:
     process = subprocess.run(
         [sys.executable, "-c", _MEASURED, str(_ROOT / script), *arguments],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(_ROOT)},
+        env=os.environ | {"PYTHONPATH": str(_ROOT)} | environment,
         capture_output=True,
         text=True,
         check=False,

@@ -31,7 +31,9 @@ from network.scenes.predict_files import predict_files
 from network.scenes.rasters import Raster, bounded_cache
 
 MEMORY_SIDES = (5000, 20000)
-FREE_SIDE, NET_SIDE, PROCESSES_SIDE = 10000, 6000, 3000
+FREE_SIDE, NET_SIDE = 10000, 6000
+PROCESSES_SIDES = (1792, 6000)  # of two rows of windows, so that both processes start, and of eight
+PROCESSES_DEPTH = 32
 BLOCK = 1000
 TIMED_WINDOWS = 6
 CONFIG = """
@@ -139,16 +141,17 @@ def _with_net(folder: Path) -> list[Row]:
 
 def _processes(folder: Path) -> list[Row]:
     """A network of some convolutions, one thread in each process; starting them is left out."""
-    _write_net(folder, depth=8)
-    small, large = _draw(folder, 1024), _draw(folder, PROCESSES_SIDE)
+    _write_net(folder, PROCESSES_DEPTH)
+    small, large = (_draw(folder, side) for side in PROCESSES_SIDES)
     found = {}
     for count in (1, 2):
-        extra = ("--processes", str(count), "net.depth=8")
+        extra = ("--processes", str(count), f"net.depth={PROCESSES_DEPTH}")
         seconds = [
-            _alone(folder, path, f"{count}_{path.stem}", *extra).seconds for path in (small, large)
+            _alone(folder, path, f"{count}_{path.stem}", *extra, OMP_NUM_THREADS="1").seconds
+            for path in (small, large)
         ]
         found[count] = seconds[1] - seconds[0]
-    title = f"{PROCESSES_SIDE}x{PROCESSES_SIDE}, two processes / one, speed"
+    title = f"{PROCESSES_SIDES[1]}x{PROCESSES_SIDES[1]}, two processes / one, speed"
     return [Row(title, found[1] / found[2], "x", "at least 1.8")]
 
 
@@ -269,6 +272,6 @@ def _write_net(folder: Path, depth: int) -> None:
     torch.save({"state_dict": stored}, folder / "net.ckpt")
 
 
-def _alone(folder: Path, path: Path, output: str, *extra: str) -> Alone:
+def _alone(folder: Path, path: Path, output: str, *extra: str, **environment: str) -> Alone:
     arguments = ("-c", "config.py", "--ckpt", "net.ckpt", "-o", output, path.name)
-    return run_alone(folder, "predict.py", *arguments, *extra)
+    return run_alone(folder, "predict.py", *arguments, *extra, **environment)
