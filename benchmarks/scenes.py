@@ -29,6 +29,7 @@ from network.scenes.map_writer import MapWriter, RawMaps
 from network.scenes.options import SceneOptions
 from network.scenes.predict_files import predict_files
 from network.scenes.rasters import Raster, bounded_cache
+from network.scenes.tiling import DEFAULT_OVERLAP, DEFAULT_WINDOW, tile
 
 MEMORY_SIDES = (5000, 20000)
 FREE_SIDE, NET_SIDE = 10000, 6000
@@ -129,10 +130,10 @@ def _with_net(folder: Path) -> list[Row]:
         predict(window)
         times.append(time.perf_counter() - start)
     start = time.perf_counter()
-    windows = _predicted(segmenter, path, folder / "net")
+    _predicted(segmenter, path, folder / "net")
     whole = time.perf_counter() - start
     title = f"{NET_SIDE}x{NET_SIDE}, BiCoR with convnext_tiny"
-    own = statistics.median(times) * windows
+    own = statistics.median(times) * tile(NET_SIDE, NET_SIDE, DEFAULT_WINDOW, DEFAULT_OVERLAP).count
     return [
         Row(title, NET_SIDE**2 / 1e6 / whole, "MP/s"),
         Row(f"{title} / the network's own time", whole / own, "x", "at most 1.1"),
@@ -200,12 +201,9 @@ def _draw(folder: Path, side: int, flat: bool = False) -> Path:
     return path
 
 
-def _predicted(segmenter: Ready, path: Path, output: Path) -> int:
-    """Number of windows."""
-    bar = StringIO()
-    with redirect_stdout(StringIO()), redirect_stderr(bar):
+def _predicted(segmenter: Ready, path: Path, output: Path) -> None:
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         predict_files(segmenter, [path], output, SceneOptions())
-    return int(bar.getvalue().rpartition("/")[0].rpartition("/")[2].split(" ")[0].split()[0])
 
 
 @contextmanager

@@ -12,6 +12,11 @@ def first_line(error: BaseException | None) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
+def reason_of(error: BaseException) -> str:
+    """What the cause of a fault says, or where there is none the fault, in one line."""
+    return " ".join(str(error.__cause__ or error).split())
+
+
 class UserError(Exception):
     """Base of all faults that are reported without a traceback."""
 

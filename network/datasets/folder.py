@@ -23,21 +23,19 @@ from network.datasets.folder_settings import (
 )
 from network.datasets.labels import Held
 from network.datasets.layout import (
-    DISK,
     SPLITS,
     DatasetLayout,
     Item,
     Report,
     Sample,
     check_split,
-    checked_cache,
     listed,
     refuse,
 )
 from network.datasets.pairing import Pairing
 from network.datasets.patch_record import Cut, described, read_record, tile_of
 from network.datasets.selection import Selection
-from network.datasets.tile_items import PATCHES, TILES, checked_source, tile_items
+from network.datasets.tile_items import PATCHES, TILES, cache_of, checked_source, tile_items
 from network.errors import ConfigError, DataError
 from network.files.notes import say_once
 
@@ -116,7 +114,7 @@ class FolderDataset(DatasetLayout):
         self.root = Path(root)
         self.source = checked_source(source)
         self.patch_size = patch_size
-        self.cache = source == TILES and DISK if cache is None else checked_cache(cache)
+        self.cache = cache_of(source, cache)
         given = {
             "classes": classes,
             "ignore_colors": ignore_colors,

@@ -19,13 +19,11 @@ from network.datasets.catalog import (
 from network.datasets.isprs_masks import find_references
 from network.datasets.isprs_tiles import IsprsTiles, TileFiles, merged
 from network.datasets.layout import (
-    DISK,
     DatasetLayout,
     Item,
     Report,
     Sample,
     check_split,
-    checked_cache,
     listed,
     pair_files,
     refuse,
@@ -34,6 +32,7 @@ from network.datasets.patch_record import Cut, described, read_record
 from network.datasets.tile_items import (
     PATCHES,
     TILES,
+    cache_of,
     check_held_out,
     checked_source,
     tile_items,
@@ -104,7 +103,7 @@ class IsprsDataset(DatasetLayout):
         self.patch_size = patch_size
         self.source = checked_source(source)
         self.masks = "color" if source == TILES else "index"
-        self.cache = source == TILES and DISK if cache is None else checked_cache(cache)
+        self.cache = cache_of(source, cache)
         self.validate_on_test = validate_on_test
         if validate_on_test and val_tiles:
             raise ConfigError("validate_on_test and val_tiles exclude each other; leave one out")

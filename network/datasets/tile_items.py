@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from network.datasets.catalog import TileTable
-from network.datasets.layout import Item, Sample
+from network.datasets.layout import DISK, Item, Sample, checked_cache
 from network.datasets.windows import windows
 from network.errors import ConfigError
 from network.files.images import image_size
@@ -23,6 +23,15 @@ def checked_source(source: str) -> str:
     if source not in (PATCHES, TILES):
         raise ConfigError(f"dataset.source={source!r}: {PATCHES!r} or {TILES!r}")
     return source
+
+
+def cache_of(source: str, cache: bool | str | None) -> bool | str:
+    """The setting ``cache``; unless it is set, copies of tiles and none of patches.
+
+    Raises:
+        ConfigError: none of its values.
+    """
+    return source == TILES and DISK if cache is None else checked_cache(cache)
 
 
 def tile_items(split: str, samples: Sequence[Sample], size: int, stride: int) -> list[Item]:

@@ -76,18 +76,26 @@ class Arrays:
         return found
 
 
-class HostTensors(Arrays):
-    """Tensors on the CPU, blended by NumPy, which leaves torch's threads to the network."""
+class _TorchImages(Arrays):
+    """Images are tensors."""
 
     def joined(self, images: list[Array]) -> Array:
         """Batches of one image as one of all."""
-        return _joined(images)
+        import torch
+
+        if len(images) == 1:
+            return images[0]
+        return torch.cat(images).contiguous(memory_format=torch.channels_last)
 
     def image(self, values: np.ndarray) -> Array:
-        """A part of a scene [h, w, bands] as a batch [1, bands, h, w]."""
+        """A part of a scene [h, w, bands] as a batch [1, bands, h, w] on the CPU."""
         import torch
 
         return torch.from_numpy(np.ascontiguousarray(values)).permute(2, 0, 1)[None]
+
+
+class HostTensors(_TorchImages):
+    """Tensors on the CPU, blended by NumPy, which leaves torch's threads to the network."""
 
     def normalised(self, normalise: Callable[[Array], Array], image: Array) -> Array:
         """An image after the normalisation of a network, few rows at a time, by one thread."""
@@ -115,7 +123,7 @@ class HostTensors(Arrays):
         return super().classes(probabilities.numpy())
 
 
-class Tensors(Arrays):
+class Tensors(_TorchImages):
     """Tensors on a device."""
 
     strip = None
@@ -146,14 +154,9 @@ class Tensors(Arrays):
         """A product in float32."""
         self.torch.mul(one, other, out=out)
 
-    def joined(self, images: list[Array]) -> Array:
-        """Batches of one image as one of all."""
-        return _joined(images)
-
     def image(self, values: np.ndarray) -> Array:
         """A part of a scene [h, w, bands] as a batch [1, bands, h, w] on the device."""
-        tensor = self.torch.from_numpy(np.ascontiguousarray(values)).permute(2, 0, 1)[None]
-        return tensor.to(self.device, non_blocking=True)
+        return super().image(values).to(self.device, non_blocking=True)
 
     def classes(self, probabilities: Array) -> np.ndarray:
         """The likeliest class of every pixel: [N, h, w] -> uint8 [h, w]."""
@@ -170,14 +173,6 @@ def arrays_on(device: Device) -> Arrays:
 def as_numpy(array: Array) -> np.ndarray:
     """A tensor as an array of NumPy, which one stays as it is."""
     return array if isinstance(array, np.ndarray) else array.cpu().numpy()
-
-
-def _joined(images: list[Array]) -> Array:
-    import torch
-
-    if len(images) == 1:
-        return images[0]
-    return torch.cat(images).contiguous(memory_format=torch.channels_last)
 
 
 def _likeliest(probabilities: np.ndarray, found: np.ndarray) -> None:

@@ -8,7 +8,7 @@ import rasterio
 import rasterio.shutil
 from rasterio.errors import RasterioError
 
-from network.errors import OutputError
+from network.errors import OutputError, reason_of
 
 _BLOCK = 512
 
@@ -46,5 +46,4 @@ def write_geotiff(source: Path, path: Path, cog: bool, shown: Path, averages: bo
     try:
         rasterio.shutil.copy(str(source), str(path), **options)
     except RasterioError as error:
-        reason = " ".join(str(error.__cause__ or error).split())
-        raise OutputError(f"cannot write {shown}: {reason}") from error
+        raise OutputError(f"cannot write {shown}: {reason_of(error)}") from error

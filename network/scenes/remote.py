@@ -11,7 +11,7 @@ import rasterio.shutil
 from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 
-from network.errors import DataError, MissingDataError, OutputError
+from network.errors import DataError, MissingDataError, OutputError, reason_of
 from network.files.writing import replacing
 from network.scenes.rasters import bounded_cache
 
@@ -60,8 +60,7 @@ def write_virtual(name: str, output: Path) -> None:
             with replacing(path) as aside:
                 rasterio.shutil.copy(source, str(aside), driver="VRT")
     except RasterioError as error:
-        reason = " ".join(str(error.__cause__ or error).split())
-        raise MissingDataError(f"cannot open {name}: {reason}") from error
+        raise MissingDataError(f"cannot open {name}: {reason_of(error)}") from error
 
 
 def _check(name: str, source: rasterio.DatasetReader) -> None:

@@ -11,7 +11,7 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from network.errors import OutputError
+from network.errors import OutputError, reason_of
 from network.files.image_file import ImageFile
 from network.files.no_data import NoData
 
@@ -55,8 +55,7 @@ def write_patch(path: Path, values: np.ndarray, file: ImageFile, top: int, left:
                 patch.scales, patch.offsets = source.scales, source.offsets
             patch.write(values)
     except RasterioError as error:
-        reason = " ".join(str(error.__cause__ or error).split())
-        raise OutputError(f"cannot write {path}: {reason}") from error
+        raise OutputError(f"cannot write {path}: {reason_of(error)}") from error
 
 
 def without_data(file: ImageFile, values: np.ndarray, top: int, left: int) -> np.ndarray:
