@@ -21,6 +21,7 @@ from network.datasets.catalog import VAIHINGEN
 from network.datasets.colors import decode_colors
 from network.devices import AUTOCAST_DTYPES, prepare_device
 from network.experiment import Experiment
+from network.files.gdal_cache import gdal_cache
 from network.files.images import write_image
 from network.inference.predictor import Predictor
 from network.inference.trained_network import Trained
@@ -29,7 +30,7 @@ from network.models import BiCoR
 from network.preparation.demo_scenes import draw_scene
 from network.scenes.blending import tile
 from network.scenes.prediction import predict_scene
-from network.scenes.rasters import Raster, bounded_cache
+from network.scenes.rasters import Raster
 from network.training.run import train
 
 BATCH, CLASSES = 4, 6
@@ -133,7 +134,7 @@ def count_windows(window: int) -> dict[str, float]:
     """Synchronisations of a window of ``predict.py``, by their place."""
     trained = Trained.open(Experiment.load("bicor.py"), "net.ckpt")
     predictor = trained.predictor("none")
-    with bounded_cache(), Raster(Path("scene.png"), trained.spec) as raster:
+    with gdal_cache(), Raster(Path("scene.png"), trained.spec) as raster:
         tiling = tile(raster.height, raster.width, window, 0.25)
         for _ in predict_scene(raster, trained, predictor, tiling, everywhere=True):
             pass  # so that what is done once is done
@@ -149,7 +150,7 @@ def _scene() -> list[Row]:
     tiling = tile(SCENE, SCENE, WINDOW, 0.25)
 
     def predict() -> None:
-        with bounded_cache(), Raster(Path("scene.png"), trained.spec) as raster:
+        with gdal_cache(), Raster(Path("scene.png"), trained.spec) as raster:
             for _ in predict_scene(raster, trained, predictor, tiling, everywhere=True):
                 pass
 

@@ -20,6 +20,7 @@ from benchmarks.measuring import Alone, Row, run_alone
 from network.datasets.catalog import VAIHINGEN, DatasetSpec
 from network.datasets.colors import decode_colors
 from network.datasets.normalisation import Normalisation
+from network.files.gdal_cache import gdal_cache
 from network.files.staging import beside
 from network.models import BiCoR
 from network.preparation.demo_scenes import draw_scene
@@ -28,7 +29,7 @@ from network.scenes.map_files import map_files
 from network.scenes.map_writer import MapWriter, RawMaps
 from network.scenes.options import SceneOptions
 from network.scenes.predict_files import predict_files
-from network.scenes.rasters import Raster, bounded_cache
+from network.scenes.rasters import Raster
 from network.scenes.tiling import DEFAULT_OVERLAP, DEFAULT_WINDOW, tile
 
 MEMORY_SIDES = (5000, 20000)
@@ -245,7 +246,7 @@ def _copied(path: Path, result: Path, output: Path) -> float:
     files = map_files(path, output, options)
     start = time.perf_counter()
     with (
-        bounded_cache(),
+        gdal_cache(),
         Raster(path, VAIHINGEN) as raster,
         beside([output / path.stem]) as (folder,),
     ):

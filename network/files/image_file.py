@@ -227,7 +227,7 @@ class ImageFile:
             pixels = self.decoded
             return pixels if bands == self.colored else pixels[..., np.array(bands) - 1]
         read = dict(zip(sorted({*bands}), self.read(sorted({*bands})), strict=True))
-        return cv2.merge([read[band] for band in bands]).reshape(self.height, self.width, -1)
+        return interleaved([read[band] for band in bands])
 
     def read_first(self) -> np.ndarray:
         """The first band as it is stored, of a palette its indices: [H, W].
@@ -278,3 +278,11 @@ class ImageFile:
         for index, color in colors.items():
             table[index] = color[:3]
         return table
+
+
+def interleaved(bands: Sequence[np.ndarray]) -> np.ndarray:
+    """Bands [h, w] with those of every pixel together: [h, w, bands].
+
+    Integers of 64 bits are not taken: OpenCV would make them 32.
+    """
+    return cv2.merge(list(bands)).reshape(*bands[0].shape, -1)

@@ -64,6 +64,8 @@ class NoData:
         Raises:
             DataError: the mask of the file is damaged there.
         """
+        if values.dtype.kind != "f" and not self.is_declared:
+            return None
         found = np.zeros(values.shape, bool)
         if values.dtype.kind == "f":
             found |= ~np.isfinite(values)

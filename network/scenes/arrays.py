@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -13,9 +12,6 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = "torch.Tensor | np.ndarray"
 Device: TypeAlias = "torch.device | str | None"
-
-_SERIAL = 32768
-"""Values up to which torch computes in one thread, without waking others."""
 
 
 class Arrays:
@@ -55,10 +51,6 @@ class Arrays:
         """A part of a scene [h, w, bands] as a batch [1, bands, h, w]."""
         return values.transpose(2, 0, 1)[None]
 
-    def normalised(self, normalise: Callable[[Array], Array], image: Array) -> Array:
-        """An image after the normalisation of a network."""
-        return normalise(image)
-
     def understood(self, probabilities: Array | None) -> Array | None:
         """What a predictor gave, as an array of this kind."""
         return probabilities
@@ -67,13 +59,19 @@ class Arrays:
         """Sums as an array of the predictor's kind."""
         return sums
 
-    def classes(self, probabilities: Array) -> np.ndarray:
+    def class_map(self, height: int, width: int) -> Array:
+        """Any uint8."""
+        return np.empty((height, width), np.uint8)
+
+    def classify(self, probabilities: Array, found: Array) -> None:
         """The likeliest class of every pixel, the first of equals: [N, h, w] -> uint8 [h, w]."""
-        found = np.empty(probabilities.shape[1:], np.uint8)
-        for top in range(0, len(found), self.strip):
-            rows = slice(top, top + self.strip)
-            _likeliest(probabilities[:, rows], found[rows])
-        return found
+        found[...] = 0  # far quicker than ``argmax`` over the outermost axis
+        most = probabilities[0].copy()
+        for index in range(1, len(probabilities)):
+            larger = (probabilities[index] > most).view(np.uint8)
+            larger *= np.uint8(index)
+            np.maximum(found, larger, out=found)
+            np.maximum(most, probabilities[index], out=most)
 
 
 class _TorchImages(Arrays):
@@ -97,17 +95,6 @@ class _TorchImages(Arrays):
 class HostTensors(_TorchImages):
     """Tensors on the CPU, blended by NumPy, which leaves torch's threads to the network."""
 
-    def normalised(self, normalise: Callable[[Array], Array], image: Array) -> Array:
-        """An image after the normalisation of a network, few rows at a time, by one thread."""
-        import torch
-
-        rows = max(1, _SERIAL // image[..., 0, :].numel())
-        found = torch.empty(image.shape, memory_format=torch.channels_last)
-        for top in range(0, image.shape[2], rows):
-            part = np.s_[:, :, top : top + rows]
-            found[part] = normalise(image[part])
-        return found
-
     def understood(self, probabilities: Array | None) -> Array | None:
         """What a predictor gave, as an array of NumPy."""
         return None if probabilities is None else probabilities.detach().numpy()
@@ -117,10 +104,6 @@ class HostTensors(_TorchImages):
         import torch
 
         return torch.from_numpy(sums)
-
-    def classes(self, probabilities: Array) -> np.ndarray:
-        """The likeliest class of every pixel, the first of equals: [N, h, w] -> uint8 [h, w]."""
-        return super().classes(probabilities.numpy())
 
 
 class Tensors(_TorchImages):
@@ -158,9 +141,13 @@ class Tensors(_TorchImages):
         """A part of a scene [h, w, bands] as a batch [1, bands, h, w] on the device."""
         return super().image(values).to(self.device, non_blocking=True)
 
-    def classes(self, probabilities: Array) -> np.ndarray:
+    def class_map(self, height: int, width: int) -> Array:
+        """Any uint8."""
+        return self.torch.empty((height, width), dtype=self.torch.uint8, device=self.device)
+
+    def classify(self, probabilities: Array, found: Array) -> None:
         """The likeliest class of every pixel: [N, h, w] -> uint8 [h, w]."""
-        return probabilities.argmax(dim=0).to(self.torch.uint8).cpu().numpy()
+        found.copy_(probabilities.argmax(dim=0))
 
 
 def arrays_on(device: Device) -> Arrays:
@@ -173,14 +160,3 @@ def arrays_on(device: Device) -> Arrays:
 def as_numpy(array: Array) -> np.ndarray:
     """A tensor as an array of NumPy, which one stays as it is."""
     return array if isinstance(array, np.ndarray) else array.cpu().numpy()
-
-
-def _likeliest(probabilities: np.ndarray, found: np.ndarray) -> None:
-    """Far quicker than ``argmax`` over the outermost axis."""
-    found[...] = 0
-    most = probabilities[0].copy()
-    for index in range(1, len(probabilities)):
-        larger = (probabilities[index] > most).view(np.uint8)
-        larger *= np.uint8(index)
-        np.maximum(found, larger, out=found)
-        np.maximum(most, probabilities[index], out=most)

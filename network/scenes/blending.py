@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from network.scenes.arrays import Array, Arrays, Device, arrays_on
+from network.scenes.arrays import Array, Arrays, Device, arrays_on, as_numpy
 from network.scenes.tiling import Band, Tiling, positions, tile, whole
 
 __all__ = ["Blender", "Region", "blend", "in_batches", "tile"]
@@ -20,14 +20,16 @@ class Region(NamedTuple):
 
     Attributes:
         rows, cols: where it lies.
-        probabilities: float32 [N, h, w].
+        probabilities: float32 [N, h, w]; None where they are not kept.
+        classes: the likeliest ones, uint8 [h, w]; None where they are not asked for.
         extra: what ``read`` gave beside the image of the window that ended the region; both have
             the same upper left corner.
     """
 
     rows: slice
     cols: slice
-    probabilities: Array
+    probabilities: Array | None
+    classes: np.ndarray | None
     extra: Any
 
 
@@ -96,16 +98,28 @@ class Blender:
         band: rows of windows, added from the upper left, row by row.
         num_classes: N.
         arrays: of what is added, and of the sums.
+        classify: give classes with every region.
+        keep: give probabilities with every region; without it, only with those that the band above
+            reaches too, whose classes are not those of their own sums.
 
     Attributes:
         carried: after the last row, sums float32 [N, h, W] of what the band below reaches too.
     """
 
-    def __init__(self, band: Band, num_classes: int, arrays: Arrays) -> None:
+    def __init__(
+        self,
+        band: Band,
+        num_classes: int,
+        arrays: Arrays,
+        classify: bool = False,
+        keep: bool = True,
+    ) -> None:
         tiling = band.tiling
         self.tiling = tiling
         self.arrays = arrays
         self.num_classes = num_classes
+        self.classify = classify
+        self.kept = tiling.height if keep else band.above.stop
         self.positions = positions(band)
         self.down = arrays.constant(_weights(tiling.tops, tiling.rows, tiling.height))
         self.across = arrays.constant(_weights(tiling.lefts, tiling.cols, tiling.width))
@@ -139,16 +153,20 @@ class Blender:
         if row > self.first:
             above = tiling.finished(row - 1)
             overlap = tiling.rows - (above.stop - above.start)
-        done = arrays.empty(self.num_classes, height, width)
+        strips = list(_strips(tiling.rows, height, overlap, arrays.strip))
+        keep = rows.start < self.kept
+        held = height if keep else max(stop - start for start, stop in strips)
+        done = arrays.empty(self.num_classes, held, width)
+        classes = arrays.class_map(height, width) if self.classify else None
         before = self.beside
         before_here = min(before.shape[2], width)
         after = arrays.empty(self.num_classes, tiling.rows, tiling.cols - width)
-        for start, stop in _strips(tiling.rows, height, overlap, arrays.strip):
+        for start, stop in strips:
             if start >= height and rows.stop == tiling.height:
                 break  # over the lower edge
             here = np.s_[:, start:stop]
             if start < height:
-                target = done[here]
+                target = done[here] if keep else done[:, : stop - start]
             else:
                 target = self.carried[:, start - height : stop - height, left:right]
             if probabilities is None:
@@ -162,8 +180,16 @@ class Blender:
             after[here][..., : before.shape[2] - before_here] += before[here][..., before_here:]
             if stop <= overlap:
                 target += self.carried[:, start:stop, left:right]
+            if start < height and self.classify:
+                arrays.classify(target, classes[start:stop])
         self.beside = after if right < tiling.width else after[..., :0]
-        return Region(rows, slice(left, right), arrays.given(done), extra)
+        return Region(
+            rows,
+            slice(left, right),
+            arrays.given(done) if keep else None,
+            None if classes is None else as_numpy(classes),
+            extra,
+        )
 
 
 def _strips(rows: int, height: int, overlap: int, most: int | None) -> Iterator[tuple[int, int]]:

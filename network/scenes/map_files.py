@@ -6,9 +6,9 @@ from pathlib import Path
 
 import rasterio
 
+from network.files.gdal_cache import gdal_cache
 from network.scenes.georeference import is_placed
 from network.scenes.options import SceneOptions
-from network.scenes.rasters import bounded_cache
 
 CLASSES, COLORS, PROBABILITIES, POLYGONS = "", "rgb", "probabilities", "polygons"
 """Folders of the outputs, below the one that is named."""
@@ -20,7 +20,7 @@ NAMES, STYLE = "names", "style"
 def map_files(image: Path, output: Path, options: SceneOptions) -> dict[str, Path]:
     """The files that are written of an image by kind; none if it cannot be opened."""
     try:
-        with bounded_cache(), rasterio.open(image) as source:
+        with gdal_cache(), rasterio.open(image) as source:
             placed = is_placed(source) or source.driver == "GTiff"
     except Exception:  # which prediction meets too, and names
         return {}

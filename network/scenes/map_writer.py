@@ -19,6 +19,7 @@ from network.scenes.georeference import is_placed, placing_note
 from network.scenes.ground import Ground
 from network.scenes.map_files import CLASSES, COLORS, NAMES, POLYGONS, PROBABILITIES, STYLE
 from network.scenes.options import SceneOptions
+from network.scenes.overviews import write_overviews
 from network.scenes.polygons import write_polygons
 from network.scenes.raster_writer import write_geotiff
 from network.scenes.rasters import NODATA, Raster
@@ -70,13 +71,15 @@ class RawMaps:
     def __exit__(self, *error) -> None:
         self.opened.__exit__(*error)
 
-    def write(self, rows: slice, cols: slice, classes: np.ndarray, probabilities: Array) -> None:
+    def write(
+        self, rows: slice, cols: slice, classes: np.ndarray, probabilities: Array | None
+    ) -> None:
         """Write a region, of those of the same rows the next one.
 
         Args:
             rows, cols: where it lies.
             classes: uint8 [h, w].
-            probabilities: float32 [N, h, w].
+            probabilities: float32 [N, h, w], where these are wanted.
 
         Raises:
             OutputError: it cannot be written.
@@ -129,7 +132,8 @@ class MapWriter:
         """
         source = self.raster.source
         classes = raw.folder / "classes.vrt"
-        classes_raster(classes, raw.classes, source, self.spec)
+        overviews = write_overviews(raw.classes) if self.options.cog else []
+        classes_raster(classes, raw.classes, overviews, source, self.spec)
         if files[CLASSES].suffix == ".png":
             self._write_pictures(raw, files)
         else:

@@ -14,13 +14,13 @@ from tqdm import tqdm
 
 from network.datasets.layout import listed
 from network.errors import ConfigError, DataError, MissingDataError
+from network.files.gdal_cache import gdal_cache
 from network.files.images import list_images
 from network.scenes.faults import fault_of_file
 from network.scenes.geopackage import needed
 from network.scenes.map_files import map_files
 from network.scenes.options import SceneOptions
 from network.scenes.prediction_record import PREDICTIONS, PredictionRecord
-from network.scenes.rasters import bounded_cache
 from network.scenes.remote import is_remote, place_of, write_virtual
 from network.scenes.shared import Opener, check_processes, processes
 from network.scenes.tiling import check_windows
@@ -73,7 +73,7 @@ def predict_files(
     )
     record.save()
     with ExitStack() as opened:
-        opened.enter_context(bounded_cache())
+        opened.enter_context(gdal_cache())
         queue = opened.enter_context(_Queue(segmenter, output, options, record))
         worker: Worker = Alone(segmenter, predictor, batch)
         if shared is not None and todo:

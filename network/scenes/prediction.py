@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 
 from network.files.band_images import read_validity
-from network.scenes.arrays import Array, Arrays, arrays_on
+from network.files.gdal_cache import gdal_cache
+from network.scenes.arrays import Array, arrays_on
 from network.scenes.batches import Batches
 from network.scenes.blending import Blender, Region, in_batches
-from network.scenes.rasters import NODATA, Part, Raster, bounded_cache
+from network.scenes.rasters import NODATA, Part, Raster
 from network.scenes.tiling import DEFAULT_OVERLAP, DEFAULT_WINDOW, Band, Tiling, tile, whole
 from network.scenes.tiling import positions as positions_of
 
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     from network.inference.predictor import Predictor
     from network.inference.segmenter import Segmenter
 
-Classified = tuple[slice, slice, np.ndarray, Array]
+Classified: TypeAlias = "tuple[slice, slice, np.ndarray, Array | None]"
 """Rows, columns, classes uint8 [h, w] (``NODATA`` where there are none) and probabilities float32
-[N, h, w]."""
+[N, h, w], if they are kept."""
 
 Result = TypeVar("Result")
 _WAITING = 2
@@ -69,6 +70,7 @@ def predict_band(
     everywhere: bool = False,
     batch: int | None = None,
     ends: Callable[[Array], None] | None = None,
+    keep: bool = True,
 ) -> Iterator[Result]:
     """Some rows of windows of a scene, blended.
 
@@ -79,24 +81,26 @@ def predict_band(
         band: rows of windows.
         then: called with each region by the thread that blends.
         ends: called at the end, with the sums of what the band below reaches too.
+        keep: give ``then`` the probabilities; without it, only where the band above reaches too.
 
     Yields:
         what ``then`` gives.
     """
     arrays = arrays_on(segmenter.device)
     batches = Batches(batch, segmenter.device)
-    blender = Blender(band, segmenter.spec.num_classes, arrays)
+    blender = Blender(band, segmenter.spec.num_classes, arrays, classify=True, keep=keep)
+    row = band.tiling.rows * raster.row_size
 
     def prepared(part: Part) -> tuple[Array | None, np.ndarray]:
         valid = part.valid | everywhere
         if not valid.any():
             return None, valid
-        return arrays.normalised(segmenter.normalise, arrays.image(part.image)), valid
+        return segmenter.normalise(arrays.image(part.image)), valid
 
     def blended(probabilities: Array | None, valid: np.ndarray) -> Result:
-        return then(_classified(blender.add(probabilities, valid), arrays))
+        return then(_classified(blender.add(probabilities, valid)))
 
-    with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as blending:
+    with gdal_cache(row), ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as blending:
         windows = map(prepared, _read_ahead(reading, raster, band, batches))
         waiting: deque[Future[Result]] = deque()
         try:
@@ -113,13 +117,6 @@ def predict_band(
         ends(blender.carried)
 
 
-def classes_of(probabilities: Array, valid: np.ndarray, arrays: Arrays) -> np.ndarray:
-    """The likeliest classes, ``NODATA`` where pixels hold none: [N, h, w] -> uint8 [h, w]."""
-    classes = arrays.classes(probabilities)
-    classes[~valid] = NODATA
-    return classes
-
-
 def predict_tile(
     path: Path, segmenter: Segmenter | Ensemble, predictor: Predictor | EnsemblePredictor
 ) -> np.ndarray:
@@ -127,12 +124,16 @@ def predict_tile(
 
     Where the file holds no data (alpha apart, as in training) they are ``NODATA``.
     """
-    with bounded_cache(), Raster(path, segmenter.spec) as raster:
+    with gdal_cache(), Raster(path, segmenter.spec) as raster:
         tiling = tile(
             raster.height, raster.width, DEFAULT_WINDOW, DEFAULT_OVERLAP, segmenter.stride
         )
         classes = np.empty((raster.height, raster.width), np.uint8)
-        scene = predict_scene(raster, segmenter, predictor, tiling, everywhere=True)
+        scene = predict_band(
+            *(raster, segmenter, predictor, whole(tiling), lambda region: region),
+            everywhere=True,
+            keep=False,
+        )
         with closing(scene):  # reads no more before the raster closes
             for rows, cols, part, _ in scene:
                 classes[rows, cols] = part
@@ -140,10 +141,13 @@ def predict_tile(
     return classes if valid is None else np.where(valid, classes, np.uint8(NODATA))
 
 
-def _classified(region: Region, arrays: Arrays) -> Classified:
-    height, width = region.probabilities.shape[1:]
-    with arrays.computing():
-        classes = classes_of(region.probabilities, region.extra[:height, :width], arrays)
+def _classified(region: Region) -> Classified:
+    """A region whose ``extra`` says where the window that ended it holds data."""
+    classes = region.classes
+    height, width = classes.shape
+    valid = region.extra[:height, :width]
+    if not valid.all():
+        classes[~valid] = NODATA
     return region.rows, region.cols, classes, region.probabilities
 
 

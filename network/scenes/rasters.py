@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
 import numpy as np
-import rasterio
 from rasterio.windows import Window
 
 from network.datasets.bands import Bands
 from network.errors import DataError
-from network.files.image_file import ImageFile
+from network.files.image_file import ImageFile, interleaved
 from network.files.no_data import NoData, filled
 from network.files.notes import say_once
 
 NODATA = 255
 """Class index of pixels that hold no data."""
-
-
-_CACHE = 64
-"""MB that GDAL keeps of the files in use; by default it takes a twentieth of the memory."""
 
 
 _SAMPLE = 1024
@@ -108,6 +103,11 @@ class Raster:
         with self._reading:  # a file that is closed under a reading thread ends the process
             self.file.__exit__(kind, error, trace)
 
+    @property
+    def row_size(self) -> int:
+        """Bytes of a row of pixels, as GDAL decodes it."""
+        return self.width * self.file.count * self.file.dtype.itemsize
+
     def read(self, top: int, left: int, height: int, width: int) -> Part:
         """A window; what reaches over the lower and the right edge is mirrored and holds no data.
 
@@ -122,7 +122,7 @@ class Raster:
             transparent = self._no_data.masked(**place) if self._alpha else False
         here = None if missing is None else ~missing.any(axis=0)
         over = (0, height - rows), (0, width - cols)
-        image = filled(self._scaled(values).transpose(1, 2, 0), here, self.spec.fill)
+        image = filled(interleaved(self._scaled(values)), here, self.spec.fill)
         valid = (np.ones((rows, cols), bool) if here is None else here) & ~np.asarray(transparent)
         if (rows, cols) == (height, width):
             return Part(image, valid)
@@ -200,10 +200,3 @@ def _percentiles(values: np.ndarray) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = (float(value) for value in np.percentile(values, _PERCENTILES))
     return low, high if high > low else low + 1
-
-
-@contextmanager
-def bounded_cache() -> Iterator[None]:
-    """GDAL within ``_CACHE`` MB."""
-    with rasterio.Env(GDAL_CACHEMAX=_CACHE):
-        yield

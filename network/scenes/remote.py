@@ -12,8 +12,8 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 
 from network.errors import DataError, MissingDataError, OutputError, reason_of
+from network.files.gdal_cache import gdal_cache
 from network.files.writing import replacing
-from network.scenes.rasters import bounded_cache
 
 SOURCES = "sources"
 """Folder of the virtual files, below that of the maps."""
@@ -52,7 +52,7 @@ def write_virtual(name: str, output: Path) -> None:
     """
     path = place_of(name, output)
     try:
-        with bounded_cache(), rasterio.open(name) as source:
+        with gdal_cache(), rasterio.open(name) as source:
             _check(name, source)
             if path.exists():
                 _check_same(path, name, source)

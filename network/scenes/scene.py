@@ -14,8 +14,8 @@ from network.datasets.bands import Bands
 from network.scenes.arrays import Array, Arrays, as_numpy
 from network.scenes.map_writer import RawMaps
 from network.scenes.options import SceneOptions
-from network.scenes.prediction import Classified, classes_of, predict_band
-from network.scenes.rasters import Raster
+from network.scenes.prediction import Classified, predict_band
+from network.scenes.rasters import NODATA, Raster
 from network.scenes.raw_map import RawMap
 from network.scenes.tiling import Band
 
@@ -114,6 +114,7 @@ def predict_part(
                     *(raster, segmenter, predictor, part.band, write),
                     batch=batch,
                     ends=write_carried,
+                    keep=part.options.probabilities,
                 )
             )
         )
@@ -140,7 +141,10 @@ def join_parts(upper: Part, lower: Part, raster: Raster, num_classes: int) -> No
             cols = slice(left, min(left + _COLS, raster.width))
             place = slice(0, height), cols
             probabilities: np.ndarray = below.read(*place) + above.read(*place)
+            classes = arrays.class_map(height, cols.stop - left)
+            arrays.classify(probabilities, classes)
             valid = raster.read(rows.start, left, height, cols.stop - left).valid
-            raw.write(rows, cols, classes_of(probabilities, valid, arrays), probabilities)
+            classes[~valid] = NODATA
+            raw.write(rows, cols, classes, probabilities)
     for sums in (above, below):
         sums.path.unlink()

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from network.errors import ConfigError, DataError, UserError
+from network.files.gdal_cache import gdal_cache
 from network.files.machine import usable_processors
 from network.files.parallel import start_beside_others
 from network.scenes.arrays import Device
 from network.scenes.faults import fault_of_file
-from network.scenes.rasters import bounded_cache
 from network.scenes.scene import Part, predict_part
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _predict(part: Part) -> None:
             _here["predictor"] = _here["segmenter"].predictor(_here["tta"])
         segmenter = _here["segmenter"]
         try:
-            with bounded_cache(), part.opened(segmenter.spec) as raster:
+            with gdal_cache(), part.opened(segmenter.spec) as raster:
                 for _ in predict_part(part, raster, segmenter, _here["predictor"], _here["batch"]):
                     if _is_to_end(part):
                         return

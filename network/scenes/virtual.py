@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -20,13 +21,18 @@ _OPAQUE = 255
 
 
 def classes_raster(
-    path: Path, raw: RawMap, source: rasterio.DatasetReader, spec: DatasetSpec
+    path: Path,
+    raw: RawMap,
+    overviews: Sequence[RawMap],
+    source: rasterio.DatasetReader,
+    spec: DatasetSpec,
 ) -> None:
     """A map of classes with palette, category names and names as tags.
 
     Args:
         path: of the VRT, in the folder of ``raw``.
         raw: indices, ``NODATA`` where there are none.
+        overviews: of it, in the same folder.
         source: the image of the map.
         spec: classes and colors.
     """
@@ -35,9 +41,16 @@ def classes_raster(
         target.write_colormap(1, colors | {NODATA: (0, 0, 0, 0)})
         target.update_tags(1, **{f"CLASS_{i}": name for i, name in enumerate(spec.classes)})
     tree = _raw(path, raw)
-    categories = _element(tree.find("VRTRasterBand"), "CategoryNames")
+    band = tree.find("VRTRasterBand")
+    categories = _element(band, "CategoryNames")
     for name in spec.classes:
         _element(categories, "Category", name)
+    for each in overviews:
+        reduced = each.path.with_suffix(".vrt")
+        plain_raster(reduced, each)
+        overview = _element(band, "Overview")
+        _element(overview, "SourceFilename", reduced.name, relativeToVRT="1")
+        _element(overview, "SourceBand", "1")
     _save(tree, path, source)
 
 

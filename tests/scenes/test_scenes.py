@@ -14,8 +14,10 @@ from network.datasets.catalog import VAIHINGEN
 from network.errors import ConfigError
 from network.files.images import read_rgb, write_image
 from network.preparation.demo_scenes import draw_scene
-from network.scenes.blending import blend, tile
+from network.scenes.arrays import Arrays, HostTensors, Tensors
+from network.scenes.blending import Blender, blend, tile
 from network.scenes.rasters import NODATA, Raster
+from network.scenes.tiling import Band
 from tests.conftest import REPOSITORY, files_of, refused, run_here
 from tests.scenes.files import UTM, predict, write_tif
 
@@ -35,6 +37,24 @@ def whole(tiling, predict, image):
         times[region.rows, region.cols] += 1
         assert region.extra == (region.rows.start, region.cols.start)
     return found, times
+
+
+@pytest.mark.parametrize("arrays", [Arrays(), HostTensors(), Tensors("cpu")])
+@pytest.mark.parametrize("keep", [True, False])
+def test_classes_are_those_of_the_sums_kept_or_not(arrays, keep):
+    rng = np.random.default_rng(3)
+    tiling = tile(150, 333, 64, 0.25)
+    band = Band(tiling, 0, len(tiling.tops))
+    plain = Blender(band, 5, Arrays())
+    found = Blender(band, 5, arrays, classify=True, keep=keep)
+    for _ in range(tiling.count):
+        window = rng.random((5, tiling.rows, tiling.cols), np.float32)
+        sums = plain.add(window).probabilities
+        region = found.add(window if type(arrays) is Arrays else torch.from_numpy(window))
+        np.testing.assert_array_equal(region.classes, sums.argmax(axis=0))
+        assert (region.probabilities is not None) == keep
+        if keep:
+            np.testing.assert_array_equal(np.asarray(region.probabilities), sums)
 
 
 @pytest.mark.parametrize(

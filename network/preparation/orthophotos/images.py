@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import rasterio
 import shapely
 from affine import Affine
 from rasterio.crs import CRS
 
 from network.errors import DataError
+from network.files.gdal_cache import gdal_cache
 from network.files.image_file import ImageFile
 from network.scenes.georeference import other_placing
-
-_CACHE, _MOST_CACHE = 64, 512
-"""MB that GDAL keeps of an image in each process; the most where its blocks are whole rows."""
 
 
 @dataclass(frozen=True)
@@ -137,13 +134,11 @@ def open_images(paths: Sequence[Path]) -> list[Orthophoto]:
     return images
 
 
-@contextmanager
-def cached(image: Orthophoto, rows: int) -> Iterator[None]:
+def cached(image: Orthophoto, rows: int) -> AbstractContextManager[None]:
     """GDAL within a bounded memory, so that windows of some rows side by side are read once."""
-    row = rows * image.width * image.count * np.dtype(image.dtype).itemsize / 2**20
+    row = rows * image.width * image.count * np.dtype(image.dtype).itemsize
     whole = image.block > image.width / 2
-    with rasterio.Env(GDAL_CACHEMAX=int(min(max(_CACHE, 1.25 * row * whole), _MOST_CACHE))):
-        yield
+    return gdal_cache(row if whole else 0)
 
 
 @lru_cache(maxsize=1)
