@@ -79,8 +79,7 @@ def predict_files(
         if shared is not None and todo:
             opener, count = shared
             worker = Together(
-                opened.enter_context(processes(opener, count, options.tta, batch)),
-                sum(path.stat().st_size for path in todo),
+                opened.enter_context(processes(opener, count, options.tta, batch)), todo
             )
         faults = queue.run(paths, todo, worker)
     if stale := record.stale(paths):

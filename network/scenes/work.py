@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import rasterio
+from rasterio.errors import RasterioError
 
 from network.files.staging import beside
 from network.files.writing import replacing
@@ -144,17 +148,17 @@ class Together:
 
     Args:
         processes: that predict.
-        size: of all images, in bytes.
+        paths: of all images.
     """
 
-    def __init__(self, processes: Processes, size: int) -> None:
+    def __init__(self, processes: Processes, paths: Collection[Path]) -> None:
         self.processes = processes
-        self.size = size
+        self.size = sum(map(_size, paths))
         self.ahead = 2 * processes.count
 
     def count(self, path: Path) -> int:
         """One for each process, where the image is more than half of the share of one."""
-        large = path.stat().st_size * 2 * self.processes.count > self.size
+        large = _size(path) * 2 * self.processes.count > self.size
         return self.processes.count if large else 1
 
     def begin(self, scene: Scene) -> Iterator[int]:
@@ -162,6 +166,17 @@ class Together:
         for part in scene.parts:
             part.wanted.touch()
         return _finished(scene.parts, [self.processes.submit(part) for part in scene.parts])
+
+
+def _size(path: Path) -> int:
+    """Bytes of an image; of a virtual file, whose pixels lie elsewhere, those of the pixels."""
+    if path.suffix.lower() != ".vrt":
+        return path.stat().st_size
+    try:
+        with rasterio.open(path) as source:
+            return source.width * source.height * sum(np.dtype(d).itemsize for d in source.dtypes)
+    except RasterioError:  # which prediction meets too, and names
+        return 0
 
 
 def _finished(parts: Sequence[Part], futures: Sequence[Future[None]]) -> Iterator[int]:

@@ -103,6 +103,14 @@ def test_flips_and_tiles_of_one_size(exported):
     assert (ours != theirs).mean() <= 1e-4
 
 
+def test_several_processes_give_the_same_map(exported, maps):
+    arguments = ("--model", "network.onnx", *WINDOWS, "--processes", "2", "-o", "shared")
+    succeed_here(exported, "predict.py", *arguments)
+    _, onnx = maps
+    for name in ("scene.tif", "rgb/scene.tif"):
+        np.testing.assert_array_equal(read(exported / "shared" / name)[0], read(onnx / name)[0])
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
