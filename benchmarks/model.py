@@ -64,26 +64,26 @@ def network(classes: int, device: str) -> BiCoR:
 
 
 def training_step(net: nn.Module, image: Tensor, classes: int) -> object:
-    """A call that goes forward, through the loss, and back."""
+    """A call that goes forward, through the loss, and back; no gradients stay."""
     mask = torch.randint(0, classes + 1, (len(image), SIDE, SIDE), device=image.device)
     loss = BiCoRLoss(ignore_index=classes)
 
     def call() -> None:
         net.train()
-        net.zero_grad(set_to_none=True)
         loss(segment(net, image), mask)["total"].backward()
+        net.zero_grad(set_to_none=True)
 
     return call
 
 
 def backbone_step(net: BiCoR, image: Tensor) -> object:
-    """A call that takes the backbone alone forward and back, from all of its levels."""
+    """A call that takes the backbone alone forward and back, from all levels; as above."""
     backbone = net.encoder.backbone
 
     def call() -> None:
         backbone.train()
-        backbone.zero_grad(set_to_none=True)
         torch.autograd.backward([(level * level).sum() for level in backbone(image)])
+        backbone.zero_grad(set_to_none=True)
 
     return call
 
