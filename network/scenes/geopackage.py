@@ -15,7 +15,7 @@ import numpy as np
 from network.datasets.catalog import DatasetSpec
 from network.errors import ConfigError, OutputError, first_line
 from network.scenes.ground import Ground
-from network.scenes.outlines import Rings
+from network.scenes.rings import Rings
 from network.scenes.style import polygon_style
 
 _LAYER, _GEOMETRY = "areas", "geom"
