@@ -77,7 +77,7 @@ def _placed(batch: Sequence[Rings], ground: Ground) -> Iterator[list[Rings]]:
     lon = places[:, 0]
     cuts = ground.on_earth and ((np.abs(lon) > 180).any() or (np.abs(np.diff(lon)) > 180).any())
     if ground.on_earth and not cuts:
-        places = places.round(_DIGITS)
+        places.round(_DIGITS, out=places)
     parts = iter(split(places, np.cumsum([len(ring) for ring in rings])))
     for outline in batch:
         rings = list(islice(parts, len(outline)))

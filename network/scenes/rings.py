@@ -23,18 +23,19 @@ def with_vertices(rings: Rings, most: int) -> Rings:
     So those of neighbors are the same.
     """
     vertices, ends = _joined(rings)
-    steps = np.diff(vertices, axis=0)
-    axis = (steps[:, 0] == 0).astype(np.int8)
-    side = np.arange(len(steps)), axis
-    sign = np.sign(steps[side])
-    passed = sign * vertices[side] // most
-    added = np.maximum(-(-sign * vertices[1:][side] // most) - 1 - passed, 0)
+    vertical = vertices[1:, 0] == vertices[:-1, 0]
+    start, end = (np.where(vertical, *part.T[::-1]) for part in (vertices[:-1], vertices[1:]))
+    sign = np.sign(end - start)
+    passed = sign * start // most
+    added = np.maximum(-(-sign * end // most) - 1 - passed, 0)
     added[ends[:-1] - 1] = 0  # from one ring to the next
+    if not added.any():
+        return rings
     at, number, ends = _repeated(added + 1, ends)
     found = vertices[at]
     between = np.flatnonzero(number)
     of = at[between]
-    found[between, axis[of]] = sign[of] * most * (passed[of] + number[between])
+    found[between, vertical[of].astype(int)] = sign[of] * most * (passed[of] + number[between])
     return split(found, ends)
 
 

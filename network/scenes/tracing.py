@@ -94,8 +94,13 @@ def _sides(found: np.ndarray, area: np.ndarray, width: int) -> tuple[np.ndarray,
     left = found[::2]
     starts = np.arange(0, len(found), 2, dtype=np.int32) + ((left >> 1 ^ left) & 1).astype(np.int32)
     bits = len(found).bit_length()
-    columns = area * np.int64(width) + (found >> 3) % width
-    by_column = np.sort(columns << bits | np.arange(len(found))) & ((1 << bits) - 1)
+    by_column = found >> 3  # what follows is done in place, for the largest area takes most memory
+    by_column %= width
+    by_column += area * np.int64(width)
+    by_column <<= bits
+    by_column |= np.arange(len(found))
+    by_column.sort()
+    by_column &= (1 << bits) - 1
     inner = by_column[1:-1].reshape(-1, 2)
     swapped = np.flatnonzero(found[inner[:, 0]] & 2)  # of two at a vertex the lower one is second
     inner[swapped] = inner[swapped, ::-1]
