@@ -88,10 +88,11 @@ def _traced(
 ) -> Iterator[Outline]:
     """Outlines of areas, traced some at a time."""
     ends = np.cumsum(counts)
-    bounds = [*np.flatnonzero(np.diff(ends // _CORNERS, prepend=-1)), len(numbers)]
+    starts = ends - counts
+    share = starts // _CORNERS + ends // _CORNERS  # a large area has one of its own
+    bounds = [*np.flatnonzero(np.diff(share, prepend=-1)), len(numbers)]
     for first, last in pairwise(bounds):
-        start = ends[first] - counts[first]
-        rings = traced(found[start : ends[last - 1]], counts[first:last], width)
+        rings = traced(found[starts[first] : ends[last - 1]], counts[first:last], width)
         lines = iter(split(rings.vertices, rings.ends))
         for number, count in zip(numbers[first:last].tolist(), rings.counts.tolist(), strict=True):
             yield Outline(number, list(islice(lines, count)))

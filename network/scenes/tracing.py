@@ -69,7 +69,7 @@ def traced(found: np.ndarray, counts: np.ndarray, width: int) -> Traced:
     Args:
         found: all corners of the first area, of the second and so on, int64 [n], ascending in each.
         counts: corners of each area, int64 [areas].
-        width: vertices in a row of the map.
+        width: vertices in a row of the map; areas * width * 2n has to be less than 2**63.
     """
     area = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
     starts, followers = _sides(found, area, width)
