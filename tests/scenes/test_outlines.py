@@ -149,7 +149,7 @@ def test_lines_along_pixels_get_vertices_at_multiples():
 
 def test_lines_in_any_direction_are_cut_evenly():
     ring = np.array([(0, 0), (3, 4), (0, 4), (0, 0)], float)
-    first, second = with_vertices_anywhere([ring, ring + 1], 3)
+    first, second = with_vertices_anywhere([ring, ring + 9], 3)
     expected = [(0, 0), (1.5, 2), (3, 4), (0, 4), (0, 2), (0, 0)]
     np.testing.assert_allclose(first, expected)
-    np.testing.assert_allclose(second, np.array(expected) + 1)
+    np.testing.assert_allclose(second, np.array(expected) + 9)
