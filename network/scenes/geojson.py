@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,10 +14,14 @@ from rasterio.crs import CRS
 from rasterio.warp import transform_geom
 
 from network.scenes.ground import WGS84, Ground
-from network.scenes.outlines import Rings, with_vertices, with_vertices_anywhere
+from network.scenes.rings import Rings, split, with_vertices, with_vertices_anywhere
 
 _DIGITS = 9
 """Of degrees: a tenth of a millimeter."""
+
+
+_VERTICES = 1 << 14
+"""That become text at a time."""
 
 
 _DATE_LINE = CRS.from_proj4("+proj=eqc +lon_0=180 +datum=WGS84 +to_meter=111319.490793273572")
@@ -57,39 +62,53 @@ class GeoJsonWriter:
 
     def write(self, batch: Sequence[Rings], properties: Sequence[dict[str, Any]]) -> None:
         """Add polygons: rings in pixels, and what is said of each."""
-        for geometry, said in zip(_geometries(batch, self.ground), properties, strict=True):
-            feature = {"type": "Feature", "properties": said, "geometry": geometry}
-            self.file.write(f"{',' if self.count else ''}\n{json.dumps(feature)}")
+        for polygons, said in zip(_placed(batch, self.ground), properties, strict=True):
+            self.file.write(",\n" if self.count else "\n")
+            self.file.writelines(_feature(polygons, said))
             self.count += 1
 
 
-def _geometries(batch: Sequence[Rings], ground: Ground) -> Iterator[dict[str, Any]]:
-    lines = [_bent(ring, ground.straight) for outline in batch for ring in outline]
-    ends = np.cumsum([len(line) for line in lines])[:-1]
-    cols, rows = np.concatenate(lines).T
-    placed = iter(np.split(ground.locate(cols, rows), ends))
+def _placed(batch: Sequence[Rings], ground: Ground) -> Iterator[list[Rings]]:
+    """Of each outline its polygons: several where it is cut."""
+    rings = [ring for outline in batch for ring in outline]
+    along_pixels = rings[0].dtype.kind == "i"
+    rings = (with_vertices if along_pixels else with_vertices_anywhere)(rings, ground.straight)
+    places = ground.locate(*np.concatenate(rings).T)
+    lon = places[:, 0]
+    cuts = ground.on_earth and ((np.abs(lon) > 180).any() or (np.abs(np.diff(lon)) > 180).any())
+    if ground.on_earth and not cuts:
+        places.round(_DIGITS, out=places)
+    parts = iter(split(places, np.cumsum([len(ring) for ring in rings])))
     for outline in batch:
-        rings = [next(placed) for _ in outline]
+        rings = list(islice(parts, len(outline)))
         polygons = [rings]
-        if ground.on_earth:
+        if cuts:
             polygons = [[ring.round(_DIGITS) for ring in each] for each in _cut(rings)]
-        coordinates = [
-            [
-                _turned(ring, counterclockwise=not number).tolist()
-                for number, ring in enumerate(each)
-            ]
+        yield [
+            [_turned(ring, counterclockwise=not number) for number, ring in enumerate(each)]
             for each in polygons
         ]
-        if len(coordinates) == 1:
-            yield {"type": "Polygon", "coordinates": coordinates[0]}
-        else:
-            yield {"type": "MultiPolygon", "coordinates": coordinates}
 
 
-def _bent(ring: np.ndarray, most: int) -> np.ndarray:
-    """A ring with the vertices that its lines need to lie on the ground as on the image."""
-    along_pixels = ring.dtype.kind == "i"
-    return (with_vertices if along_pixels else with_vertices_anywhere)(ring, most)
+def _feature(polygons: list[Rings], said: dict[str, Any]) -> Iterator[str]:
+    kind = "Polygon" if len(polygons) == 1 else "MultiPolygon"
+    yield f'{{"type": "Feature", "properties": {json.dumps(said)}, '
+    yield f'"geometry": {{"type": "{kind}", "coordinates": '
+    yield from _texts(polygons[0] if len(polygons) == 1 else polygons)
+    yield "}}"
+
+
+def _texts(values: list | np.ndarray) -> Iterator[str]:
+    """Vertices in lists of lists as JSON, some at a time: as objects they take much memory."""
+    if isinstance(values, np.ndarray):
+        for start in range(0, len(values), _VERTICES):
+            text = json.dumps(values[start : start + _VERTICES].tolist())
+            yield f"{', ' if start else '['}{text[1:-1]}"
+    else:
+        for number, each in enumerate(values):
+            yield ", " if number else "["
+            yield from _texts(each)
+    yield "]"
 
 
 def _cut(rings: Rings) -> list[Rings]:
@@ -102,6 +121,7 @@ def _cut(rings: Rings) -> list[Rings]:
     west = whole[0][:, 0].min()
     for ring in whole:
         ring[:, 0] -= 360 * (np.floor((ring[:, 0].min() - west) / 360) + np.floor(west / 360))
+        ring[-1] = ring[0]  # to the last digit, or GDAL cuts nothing
     lon = whole[0][:, 0]
     if lon.max() <= 180 or lon.min() >= 180:
         return [[ring - (360 * (lon.min() >= 180), 0) for ring in whole]]

@@ -15,7 +15,7 @@ import numpy as np
 from network.datasets.catalog import DatasetSpec
 from network.errors import ConfigError, OutputError, first_line
 from network.scenes.ground import Ground
-from network.scenes.outlines import Rings
+from network.scenes.rings import Rings
 from network.scenes.style import polygon_style
 
 _LAYER, _GEOMETRY = "areas", "geom"
@@ -80,13 +80,16 @@ class GeoPackageWriter:
 
     def write(self, batch: Sequence[Rings], properties: Sequence[dict[str, Any]]) -> None:
         """Add polygons: rings in pixels, and what is said of each."""
+        self._append(self.shapely.to_wkb(self._polygons(batch)), properties)
+
+    def _polygons(self, batch: Sequence[Rings]) -> np.ndarray:
         rings = [ring for outline in batch for ring in outline]
         polygon = np.repeat(np.arange(len(batch)), [len(outline) for outline in batch])
         corners = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
         places = self.ground.project(*np.concatenate(rings).astype(np.float64).T)
-        lines = self.shapely.linearrings(places, indices=corners)
-        polygons = self.shapely.polygons(lines, indices=polygon)
-        self._append(self.shapely.to_wkb(polygons), properties)
+        return self.shapely.polygons(
+            self.shapely.linearrings(places, indices=corners), indices=polygon
+        )
 
     def _append(self, geometries: np.ndarray, properties: Sequence[dict[str, Any]]) -> None:
         values = [

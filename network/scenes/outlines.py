@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 import numpy as np
-import rasterio
-from affine import Affine
-from rasterio.features import shapes
 
 from network.scenes.areas import Areas
 from network.scenes.rasters import NODATA
+from network.scenes.rings import Rings, split, with_vertices
+from network.scenes.tracing import corners, traced
 
-Rings = list[np.ndarray]
-"""Of a polygon, the outer one first: vertices (column, row) [n, 2], the last one the first
-again."""
+_CORNERS = 1 << 20
+"""Traced at a time, or those of one area."""
 
 
 class Outline(NamedTuple):
@@ -26,21 +24,78 @@ class Outline(NamedTuple):
     rings: Rings
 
 
-def outlines(classes: Path, areas: Areas) -> Iterator[Outline]:
+def outlines(areas: Areas) -> Iterator[Outline]:
     """Outlines along the sides of pixels, of all areas that hold data.
 
-    Args:
-        classes: raster of the map.
-        areas: of it.
+    Each comes as soon as the map was read to the area's end, and those of one block of rows by
+    their numbers. Held are the corners of areas that go on below. Rings are int32 and simple: those
+    of an area that touches itself across a vertex touch there, too.
     """
-    width = areas.source.shape[1]
-    with rasterio.open(classes) as source:
-        for outline, value in shapes(rasterio.band(source, 1), transform=Affine.identity()):
-            if value == NODATA:
-                continue
-            rings = [np.array(ring, np.int64) for ring in outline["coordinates"]]
-            left, top = rings[0][np.lexsort(rings[0].T)[0]]  # of the first pixel
-            yield Outline(areas.starting_at(int(top) * width + int(left)), rings)
+    width = areas.source.shape[1] + 1
+    drawn = np.append(areas.classes != NODATA, False)  # the last one for what is outside
+    held: dict[int, list[np.ndarray]] = {}
+    for top, part in _parts(areas):
+        numbers, found = corners(part, top)
+        kept = drawn[numbers]
+        numbers, counts, found = _by_area(numbers[kept], found[kept])
+        goes_on = np.isin(numbers, part[-1])
+        ends = np.cumsum(counts)
+        for each in np.flatnonzero(goes_on):
+            more = found[ends[each] - counts[each] : ends[each]].copy()  # not a view of the block
+            held.setdefault(int(numbers[each]), []).append(more)
+        found = found[np.repeat(~goes_on, counts)]
+        numbers, counts = numbers[~goes_on], counts[~goes_on]
+        found, counts = _with_held(numbers, counts, found, held)
+        yield from _traced(numbers, counts, found, width)
+
+
+def _parts(areas: Areas) -> Iterator[tuple[int, np.ndarray]]:
+    """Blocks as ``corners`` takes them: the row of their first vertices, and numbers."""
+    height, width = areas.source.shape
+    above = np.full((1, width + 2), -1, np.int32)
+    for rows, numbers in areas.blocks():
+        below = int(rows.stop == height)
+        part = np.pad(numbers, ((1, below), (1, 1)), constant_values=-1)
+        part[0] = above
+        yield rows.start, part
+        above = part[-1].copy()
+
+
+def _by_area(numbers: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each area, how many corners it has, and these: by area, those of one in the order given."""
+    order = np.sort(numbers.astype(np.int64) << 32 | np.arange(len(numbers))) & 0xFFFFFFFF
+    numbers = numbers[order]
+    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    return numbers[starts], np.diff(starts, append=len(numbers)), found[order]
+
+
+def _with_held(
+    numbers: np.ndarray, counts: np.ndarray, found: np.ndarray, held: dict[int, list[np.ndarray]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Corners by area with what was held of them before, which is let go; and their counts."""
+    starts = np.cumsum(counts) - counts
+    counts, parts, done = counts.copy(), [], 0
+    for each in np.flatnonzero(np.isin(numbers, np.fromiter(held, np.int32))):
+        before = held.pop(int(numbers[each]))
+        counts[each] += sum(map(len, before))
+        parts += [found[done : starts[each]], *before]
+        done = starts[each]
+    return np.concatenate([*parts, found[done:]]), counts
+
+
+def _traced(
+    numbers: np.ndarray, counts: np.ndarray, found: np.ndarray, width: int
+) -> Iterator[Outline]:
+    """Outlines of areas, traced some at a time."""
+    ends = np.cumsum(counts)
+    starts = ends - counts
+    share = starts // _CORNERS + ends // _CORNERS  # a large area has one of its own
+    bounds = [*np.flatnonzero(np.diff(share, prepend=-1)), len(numbers)]
+    for first, last in pairwise(bounds):
+        rings = traced(found[starts[first] : ends[last - 1]], counts[first:last], width)
+        lines = iter(split(rings.vertices, rings.ends))
+        for number, count in zip(numbers[first:last].tolist(), rings.counts.tolist(), strict=True):
+            yield Outline(number, list(islice(lines, count)))
 
 
 def simplified(found: Iterator[Outline], tolerance: float) -> Iterator[Outline]:
@@ -57,7 +112,7 @@ def simplified(found: Iterator[Outline], tolerance: float) -> Iterator[Outline]:
 
     numbers, polygons = [], []
     for area, rings in found:
-        outer, *holes = (with_vertices(ring, 1) for ring in rings)  # where three areas meet too
+        outer, *holes = with_vertices(rings, 1)  # where three areas meet too
         numbers.append(area)
         polygons.append(shapely.Polygon(outer, holes))
     for area, polygon in zip(
@@ -65,39 +120,3 @@ def simplified(found: Iterator[Outline], tolerance: float) -> Iterator[Outline]:
     ):
         rings = [polygon.exterior, *polygon.interiors]
         yield Outline(area, [shapely.get_coordinates(ring) for ring in rings])
-
-
-def with_vertices(ring: np.ndarray, most: int) -> np.ndarray:
-    """A ring along rows and columns with vertices at every multiple of ``most`` pixels, too.
-
-    So those of neighbors are the same.
-    """
-    steps = np.abs(np.diff(ring, axis=0)).max(axis=1)
-    long = np.flatnonzero(steps > most)
-    added = []
-    for number in long:
-        start, end = ring[number : number + 2]
-        axis = int(start[0] == end[0])
-        low, high = sorted((start[axis], end[axis]))
-        at = np.arange((low // most + 1) * most, high, most)
-        between = np.repeat(start[None], len(at), axis=0)
-        between[:, axis] = at if start[axis] < end[axis] else at[::-1]
-        added.append(between)
-    if not added:
-        return ring
-    places = np.repeat(long + 1, [len(between) for between in added])
-    return np.insert(ring, places, np.concatenate(added), axis=0)
-
-
-def with_vertices_anywhere(ring: np.ndarray, most: int) -> np.ndarray:
-    """A ring of any lines, each cut evenly so that no part is longer than ``most`` pixels.
-
-    So those of neighbors are the same.
-    """
-    cuts = np.ceil(np.linalg.norm(np.diff(ring, axis=0), axis=1) / most).astype(int).clip(1)
-    if cuts.max() == 1:
-        return ring
-    at = np.repeat(np.arange(len(cuts)), cuts)
-    share = (np.arange(cuts.sum()) - np.repeat(np.cumsum(cuts) - cuts, cuts)) / cuts[at]
-    between = ring[at] + share[:, None] * (ring[at + 1] - ring[at])
-    return np.concatenate([between, ring[-1:]])

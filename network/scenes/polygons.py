@@ -15,7 +15,6 @@ from network.scenes.ground import Ground
 from network.scenes.joining import join_small
 from network.scenes.outlines import Outline, outlines, simplified
 from network.scenes.raw_map import RawMap
-from network.scenes.virtual import plain_raster
 
 _BATCH = 1 << 17
 """Vertices that are placed at a time."""
@@ -33,13 +32,12 @@ def write_polygons(
     """Write the outlines of all connected areas of one class.
 
     Areas are those of ``Ground``; places are its longitude and latitude in GeoJSON, and the
-    coordinates of the image in a GeoPackage. Memory grows with the number of areas, and with that
-    of their vertices.
+    coordinates of the image in a GeoPackage. Memory grows with the number of areas, and with the
+    outlines of the largest ones: held are those of areas that go on below what was read.
 
     Args:
         path: of the file, ``.gpkg`` or ``.geojson``.
-        classes: indices [1, H, W], ``NODATA`` where there are none; files that are needed meanwhile
-            are made in its folder.
+        classes: indices [1, H, W], ``NODATA`` where there are none.
         spec: of the dataset.
         ground: where the pixels lie.
         min_area: what is smaller is joined with its largest neighbor (``join_small``), or left out
@@ -59,13 +57,7 @@ def write_polygons(
     areas = find_areas(_Stored(classes), ground, with_neighbors=bool(min_area))
     if min_area:
         areas = join_small(areas, min_area)
-        with RawMap(classes.path.with_name("joined.raw"), classes.shape, "uint8", shown) as joined:
-            for rows, numbers in areas.blocks():
-                joined.write(areas.classes[numbers], rows, slice(0, classes.shape[2]))
-            classes = joined
-    raster = classes.path.with_suffix(".outlines.vrt")
-    plain_raster(raster, classes)
-    found = outlines(raster, areas)
+    found = outlines(areas)
     if simplify:
         found = simplified(found, simplify / ground.pixel_side)
     writer = (
@@ -93,12 +85,12 @@ class _Stored:
 
 
 def _properties(batch: list[Outline], areas: Areas, spec: DatasetSpec) -> list[dict]:
-    found = []
-    for area, _ in batch:
-        index = int(areas.classes[area])
-        size = float(areas.sizes[area])
-        found.append({"class": spec.classes[index], "index": index, "area": size})
-    return found
+    numbers = [each.area for each in batch]
+    indices, sizes = areas.classes[numbers].tolist(), areas.sizes[numbers].tolist()
+    return [
+        {"class": spec.classes[index], "index": index, "area": size}
+        for index, size in zip(indices, sizes, strict=True)
+    ]
 
 
 def _batches(found: Iterator[Outline]) -> Iterator[list[Outline]]:

@@ -82,15 +82,6 @@ def colors_raster(
     _save(tree, path, source)
 
 
-def plain_raster(path: Path, raw: RawMap) -> None:
-    """The values of a raw map alone, as ``classes_raster``."""
-    _, height, width = raw.shape
-    form = {"height": height, "width": width, "count": raw.shape[0], "dtype": raw.dtype.name}
-    with rasterio.open(path, "w", driver="VRT", **form):
-        pass
-    _save(_raw(path, raw), path)
-
-
 def _created(
     path: Path,
     source: rasterio.DatasetReader,
@@ -137,11 +128,8 @@ def _element(
     return element
 
 
-def _save(
-    tree: ElementTree.Element, path: Path, source: rasterio.DatasetReader | None = None
-) -> None:
-    points = source.gcps[0] if source is not None else []
-    for element, point in zip(tree.iter("GCP"), points, strict=True):  # which GDAL rounds
+def _save(tree: ElementTree.Element, path: Path, source: rasterio.DatasetReader) -> None:
+    for element, point in zip(tree.iter("GCP"), source.gcps[0], strict=True):  # which GDAL rounds
         for name in ("row", "col", "x", "y", "z"):
             key = {"row": "Line", "col": "Pixel"}.get(name, name.upper())
             element.set(key, repr(float(getattr(point, name) or 0)))

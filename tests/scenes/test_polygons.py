@@ -334,3 +334,13 @@ def test_areas_are_found_across_blocks_of_rows(monkeypatch):
         np.testing.assert_array_equal(
             np.unique(join_small(parts, least).sizes), np.unique(join_small(whole, least).sizes)
         )
+
+
+def test_a_long_ring_becomes_text_in_parts(tmp_path, monkeypatch):
+    classes = np.random.default_rng(0).integers(0, 2, (20, 30)).astype(np.uint8)
+    ground = Ground(20, 30, from_origin(500_000, 5_400_000, 0.5, 0.5), UTM)
+    whole = written(tmp_path, classes, ground)
+    text = (tmp_path / "map.geojson").read_bytes()
+    monkeypatch.setattr("network.scenes.geojson._VERTICES", 2)
+    assert written(tmp_path, classes, ground) == whole
+    assert (tmp_path / "map.geojson").read_bytes() == text
