@@ -47,7 +47,7 @@ def classes_raster(
         _element(categories, "Category", name)
     for each in overviews:
         reduced = each.path.with_suffix(".vrt")
-        plain_raster(reduced, each)
+        _plain_raster(reduced, each)
         overview = _element(band, "Overview")
         _element(overview, "SourceFilename", reduced.name, relativeToVRT="1")
         _element(overview, "SourceBand", "1")
@@ -80,6 +80,15 @@ def colors_raster(
         _element(lookup, "SourceBand", "1")
         _element(lookup, "LUT", ",".join(f"{index}:{value}" for index, value in values))
     _save(tree, path, source)
+
+
+def _plain_raster(path: Path, raw: RawMap) -> None:
+    """The values of a raw map alone."""
+    bands, height, width = raw.shape
+    form = {"height": height, "width": width, "count": bands, "dtype": raw.dtype.name}
+    with rasterio.open(path, "w", driver="VRT", **form):
+        pass
+    path.write_bytes(ElementTree.tostring(_raw(path, raw)))
 
 
 def _created(
