@@ -24,14 +24,13 @@ from network.files.gdal_cache import gdal_cache
 from network.files.staging import beside
 from network.models import BiCoR
 from network.preparation.demo_scenes import draw_scene
-from network.scenes import map_writer, prediction, raster_writer
+from network.scenes import map_writer, prediction
 from network.scenes.map_files import map_files
 from network.scenes.map_writer import MapWriter, RawMaps
 from network.scenes.options import SceneOptions
 from network.scenes.predict_files import predict_files
 from network.scenes.rasters import Raster
 from network.scenes.tiling import DEFAULT_OVERLAP, DEFAULT_WINDOW, tile
-from network.scenes.virtual import classes_raster
 
 MEMORY_SIDES = (5000, 20000)
 FREE_SIDE, NET_SIDE = 10000, 6000
@@ -103,14 +102,13 @@ def _free(folder: Path) -> list[Row]:
         start = time.perf_counter()
         _predicted(segmenter, path, folder / "free")
         whole = time.perf_counter() - start
-    alone, plain = _copied(path, folder / "free", folder / "copy")
+    alone = _copied(path, folder / "free", folder / "copy")
     pixels = FREE_SIDE**2 / 1e6
     title = f"{FREE_SIDE}x{FREE_SIDE}, free network"
     return [
         Row(f"{title}, disk to disk", pixels / whole, "MP/s"),
         Row(f"{title}, reading and writing alone", pixels / alone, "MP/s"),
         Row(f"{title} / reading and writing alone", whole / alone, "x", "at most 1.3"),
-        Row(f"{title} / reading and GDAL's own writing", whole / plain, "x"),
         *(Row(f"{title}, {stage}", seconds / whole, "of time") for stage, seconds in spent.items()),
     ]
 
@@ -239,11 +237,8 @@ def _stages() -> Iterator[dict[str, float]]:
             setattr(owner, name, call)
 
 
-def _copied(path: Path, result: Path, output: Path) -> tuple[float, float]:
-    """Seconds of reading an image and writing its map, which is at hand, in the same form.
-
-    Also with overviews that GDAL finds by itself.
-    """
+def _copied(path: Path, result: Path, output: Path) -> float:
+    """Seconds of reading an image and writing its map, which is at hand, in the same form."""
     output.mkdir()
     with rasterio.open(result / path.name) as file:
         classes = file.read(1)
@@ -257,14 +252,10 @@ def _copied(path: Path, result: Path, output: Path) -> tuple[float, float]:
     ):
         for top in range(0, raster.height, 1024):
             raster.file.read(raster.bands, (top, 0, min(1024, raster.height - top), raster.width))
-        read = time.perf_counter()
         with RawMaps(folder, classes.shape, 6, False, output) as raw:
             raw.classes.write(classes, *(slice(0, side) for side in classes.shape))
             MapWriter(raster, VAIHINGEN, options, files).write(raw, files)
-            written = time.perf_counter()
-            classes_raster(folder / "plain.vrt", raw.classes, [], raster.source, VAIHINGEN)
-            raster_writer.write_geotiff(folder / "plain.vrt", folder / "plain.tif", True, path)
-    return written - start, read - start + time.perf_counter() - written
+    return time.perf_counter() - start
 
 
 def _write_net(folder: Path, depth: int) -> None:

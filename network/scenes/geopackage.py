@@ -86,7 +86,7 @@ class GeoPackageWriter:
         rings = [ring for outline in batch for ring in outline]
         polygon = np.repeat(np.arange(len(batch)), [len(outline) for outline in batch])
         corners = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
-        places = self.ground.project(*np.concatenate(rings).astype(np.float64).T)
+        places = self.ground.project(*np.concatenate(rings).T)
         return self.shapely.polygons(
             self.shapely.linearrings(places, indices=corners), indices=polygon
         )

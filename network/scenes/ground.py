@@ -83,11 +83,20 @@ class Ground:
 
     def project(self, cols: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Places in the CRS, float64 [n, 2], of positions [n] in pixels from the upper left."""
+        places = np.empty((len(cols), 2))
+        for start in range(0, len(cols), _BATCH):
+            part = slice(start, start + _BATCH)
+            places[part].T[:] = self._projected(
+                cols[part].astype(np.float64), rows[part].astype(np.float64)
+            )
+        return places
+
+    def _projected(self, cols: np.ndarray, rows: np.ndarray) -> Sequence[np.ndarray]:
         if isinstance(self._place, Affine):
             a, b, c, d, e, f = self._place[:6]
-            return np.stack([a * cols + b * rows + c, d * cols + e * rows + f], axis=1)
+            return a * cols + b * rows + c, d * cols + e * rows + f
         with GCPTransformer(list(self._place)) as points:
-            return np.stack(points.xy(rows, cols, offset="ul"), axis=1)
+            return points.xy(rows, cols, offset="ul")
 
     def locate(self, cols: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Places, longitude and latitude if on earth: float64 [n, 2]; for positions [n] in pixels.

@@ -19,7 +19,6 @@ from network.scenes.georeference import is_placed, placing_note
 from network.scenes.ground import Ground
 from network.scenes.map_files import CLASSES, COLORS, NAMES, POLYGONS, PROBABILITIES, STYLE
 from network.scenes.options import SceneOptions
-from network.scenes.overviews import write_overviews
 from network.scenes.polygons import write_polygons
 from network.scenes.raster_writer import write_geotiff
 from network.scenes.rasters import NODATA, Raster
@@ -132,8 +131,7 @@ class MapWriter:
         """
         source = self.raster.source
         classes = raw.folder / "classes.vrt"
-        overviews = write_overviews(raw.classes) if self.options.cog else []
-        classes_raster(classes, raw.classes, overviews, source, self.spec)
+        classes_raster(classes, raw.classes, source, self.spec)
         if files[CLASSES].suffix == ".png":
             self._write_pictures(raw, files)
         else:

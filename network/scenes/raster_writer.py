@@ -44,7 +44,6 @@ def write_geotiff(source: Path, path: Path, cog: bool, shown: Path, averages: bo
             "PREDICTOR": 3 if averages else 1,
         }
     try:
-        with rasterio.Env(GDAL_TIFF_OVR_BLOCKSIZE=_BLOCK):  # of overviews that the source has
-            rasterio.shutil.copy(str(source), str(path), **options)
+        rasterio.shutil.copy(str(source), str(path), **options)
     except RasterioError as error:
         raise OutputError(f"cannot write {shown}: {reason_of(error)}") from error

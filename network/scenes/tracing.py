@@ -76,9 +76,10 @@ def traced(found: np.ndarray, counts: np.ndarray, width: int) -> Traced:
     heads, lengths, path = _cycles(followers)
     passed = np.stack([starts[path], starts[path] ^ 1], axis=1).ravel()
     closed = np.insert(passed, 2 * np.cumsum(lengths), starts[heads])
-    rows, cols = np.divmod(found[closed] >> 3, width)
+    vertices = np.empty((len(closed), 2), np.int32)
+    np.divmod(found[closed] >> 3, width, out=(vertices[:, 1], vertices[:, 0]), casting="same_kind")
     return Traced(
-        np.stack([cols, rows], axis=1, dtype=np.int32, casting="same_kind"),
+        vertices,
         np.cumsum(2 * lengths + 1),
         np.bincount(area[2 * heads], minlength=len(counts)),
     )

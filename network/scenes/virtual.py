@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -21,18 +20,13 @@ _OPAQUE = 255
 
 
 def classes_raster(
-    path: Path,
-    raw: RawMap,
-    overviews: Sequence[RawMap],
-    source: rasterio.DatasetReader,
-    spec: DatasetSpec,
+    path: Path, raw: RawMap, source: rasterio.DatasetReader, spec: DatasetSpec
 ) -> None:
     """A map of classes with palette, category names and names as tags.
 
     Args:
         path: of the VRT, in the folder of ``raw``.
         raw: indices, ``NODATA`` where there are none.
-        overviews: of it, in the same folder.
         source: the image of the map.
         spec: classes and colors.
     """
@@ -41,16 +35,9 @@ def classes_raster(
         target.write_colormap(1, colors | {NODATA: (0, 0, 0, 0)})
         target.update_tags(1, **{f"CLASS_{i}": name for i, name in enumerate(spec.classes)})
     tree = _raw(path, raw)
-    band = tree.find("VRTRasterBand")
-    categories = _element(band, "CategoryNames")
+    categories = _element(tree.find("VRTRasterBand"), "CategoryNames")
     for name in spec.classes:
         _element(categories, "Category", name)
-    for each in overviews:
-        reduced = each.path.with_suffix(".vrt")
-        _plain_raster(reduced, each)
-        overview = _element(band, "Overview")
-        _element(overview, "SourceFilename", reduced.name, relativeToVRT="1")
-        _element(overview, "SourceBand", "1")
     _save(tree, path, source)
 
 
@@ -80,15 +67,6 @@ def colors_raster(
         _element(lookup, "SourceBand", "1")
         _element(lookup, "LUT", ",".join(f"{index}:{value}" for index, value in values))
     _save(tree, path, source)
-
-
-def _plain_raster(path: Path, raw: RawMap) -> None:
-    """The values of a raw map alone."""
-    bands, height, width = raw.shape
-    form = {"height": height, "width": width, "count": bands, "dtype": raw.dtype.name}
-    with rasterio.open(path, "w", driver="VRT", **form):
-        pass
-    path.write_bytes(ElementTree.tostring(_raw(path, raw)))
 
 
 def _created(

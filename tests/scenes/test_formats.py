@@ -12,7 +12,6 @@ from rasterio.crs import CRS
 
 from network.datasets.catalog import VAIHINGEN
 from network.scenes.ground import Ground
-from network.scenes.overviews import write_overviews
 from network.scenes.polygons import write_polygons
 from network.scenes.rasters import NODATA
 from network.scenes.raw_map import RawMap
@@ -50,17 +49,6 @@ def test_maps_are_cloud_optimised_with_overviews(maps):
     known = {(*color, 255) for color in VAIHINGEN.palette} | {(0, 0, 0, 0)}
     assert {tuple(color) for color in np.unique(colors.reshape(4, -1), axis=1).T} <= known
     np.testing.assert_array_equal(colors[3] == 0, reduced == NODATA)
-
-
-def test_overviews_are_every_second_row_and_column_of_the_one_before(tmp_path):
-    values = np.random.default_rng(1).integers(0, 7, (1300, 2051), np.uint8)
-    with RawMap(tmp_path / "map.raw", (1, *values.shape), "uint8") as raw:
-        raw.write(values, slice(0, 1300), slice(0, 2051))
-        found = write_overviews(raw)
-    assert [each.shape for each in found] == [(1, 650, 1026), (1, 325, 513), (1, 163, 257)]
-    for level, each in enumerate(found, 1):
-        stored = np.fromfile(each.path, np.uint8).reshape(each.shape[1:])
-        np.testing.assert_array_equal(stored, values[:: 2**level, :: 2**level])
 
 
 def test_plain_tiled_maps_on_demand(root, maps):
