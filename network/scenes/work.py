@@ -15,7 +15,6 @@ from rasterio.errors import RasterioError
 
 from network.files.staging import beside
 from network.files.writing import replacing
-from network.freed_memory import release_freed_memory
 from network.scenes.faults import named
 from network.scenes.map_files import CLASSES, map_files
 from network.scenes.map_writer import MapWriter
@@ -90,7 +89,6 @@ class Scene:
         """Write the files aside, when all parts are finished, and note them."""
         for upper, lower in itertools.pairwise(self.parts):
             join_parts(upper, lower, self.raster, self.spec.num_classes)
-        release_freed_memory()  # of the network, or polygons would come on top of it
         with self.parts[0].raw_maps(self.spec.num_classes) as raw:
             self.writer.write(raw, self.aside)
         record.begin(self.path, {file: self.aside[kind] for kind, file in self.files.items()})
