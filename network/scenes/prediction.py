@@ -42,6 +42,7 @@ def predict_scene(
     tiling: Tiling,
     everywhere: bool = False,
     batch: int | None = None,
+    keep: bool = True,
 ) -> Iterator[Classified]:
     """Windows of a scene, blended.
 
@@ -52,12 +53,16 @@ def predict_scene(
         tiling: windows over the scene.
         everywhere: also where the image holds no data.
         batch: windows at a time; without it, as many as the device has memory for.
+        keep: also give probabilities.
 
     Yields:
         regions from the upper left, row by row; one for every window.
     """
     return predict_band(
-        raster, segmenter, predictor, whole(tiling), lambda region: region, everywhere, batch
+        *(raster, segmenter, predictor, whole(tiling), lambda region: region),
+        everywhere=everywhere,
+        batch=batch,
+        keep=keep,
     )
 
 
@@ -129,11 +134,7 @@ def predict_tile(
             raster.height, raster.width, DEFAULT_WINDOW, DEFAULT_OVERLAP, segmenter.stride
         )
         classes = np.empty((raster.height, raster.width), np.uint8)
-        scene = predict_band(
-            *(raster, segmenter, predictor, whole(tiling), lambda region: region),
-            everywhere=True,
-            keep=False,
-        )
+        scene = predict_scene(raster, segmenter, predictor, tiling, everywhere=True, keep=False)
         with closing(scene):  # reads no more before the raster closes
             for rows, cols, part, _ in scene:
                 classes[rows, cols] = part
