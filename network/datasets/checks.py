@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from tqdm import tqdm
 
 from network.datasets.catalog import DatasetSpec
 from network.datasets.colors import UNKNOWN
@@ -19,6 +17,7 @@ from network.errors import DataError
 from network.files.band_images import check_image
 from network.files.images import image_size
 from network.files.notes import say_once
+from network.files.parallel import in_threads
 
 Found = TypeVar("Found")
 
@@ -160,7 +159,7 @@ def for_each(
         samples: to work on.
         work: on one of them.
         description: of the work, for its bar.
-        threads: how many; without it, as Python thinks fit.
+        threads: how many; without it, a few more than processors.
 
     Raises:
         DataError: of the work; if several samples are faulty, each is named.
@@ -172,10 +171,7 @@ def for_each(
         except DataError as error:
             return error
 
-    with ThreadPoolExecutor(threads) as pool:
-        results = pool.map(result, samples)
-        bar = tqdm(results, total=len(samples), desc=description, leave=False, delay=1)
-        found = list(bar)
+    found = list(in_threads(result, samples, description, threads))
     faults = [error for error in found if isinstance(error, DataError)]
     if len(faults) == 1:
         raise faults[0]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from tqdm import tqdm
 
 from network.datasets.layout import DatasetLayout, Sample
 from network.datasets.reading import read_target
-from network.files.parallel import default_processes
+from network.files.parallel import default_processes, in_threads
 
 
 def class_pixels(layout: DatasetLayout, samples: Sequence[Sample]) -> list[int]:
@@ -25,7 +23,5 @@ def class_pixels(layout: DatasetLayout, samples: Sequence[Sample]) -> list[int]:
         target = read_target(layout, sample.image, sample.mask)
         return np.bincount(target.ravel(), minlength=classes)[:classes]
 
-    with ThreadPoolExecutor(default_processes()) as pool:
-        counts = pool.map(count, samples)
-        bar = tqdm(counts, total=len(samples), desc="counting pixels", leave=False, delay=1)
-        return sum(bar, np.zeros(classes, np.int64)).tolist()
+    counts = in_threads(count, samples, "counting pixels", default_processes())
+    return sum(counts, np.zeros(classes, np.int64)).tolist()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from network.datasets.layout import DatasetLayout, listed
 from network.datasets.patch_record import read_record
 from network.errors import DataError, MissingDataError
 from network.files.images import list_images
+from network.files.parallel import in_threads
 
 
 def find_references(
@@ -63,8 +64,7 @@ def _is_eroded(
                 "*_noBoundary masks into it"
             )
         return kinds == {True}
-    with ThreadPoolExecutor() as pool:
-        counts = list(pool.map(lambda path: _ignored_inside(path, layout), paths))
+    counts = in_threads(partial(_ignored_inside, layout), paths, "looking for eroded masks")
     tiles: dict[str, np.ndarray] = {}
     for path, count in zip(paths, counts, strict=True):
         tile = files.tile(path.stem)
@@ -79,7 +79,7 @@ def _is_eroded(
     return eroded
 
 
-def _ignored_inside(path: Path, layout: DatasetLayout) -> np.ndarray:
+def _ignored_inside(layout: DatasetLayout, path: Path) -> np.ndarray:
     """Numbers of ignored and of all pixels, without padding at the right and bottom: [2]."""
     ignored = layout.read_mask(path) == layout.spec.ignore_index
     rows, cols = np.flatnonzero(~ignored.all(axis=1)), np.flatnonzero(~ignored.all(axis=0))

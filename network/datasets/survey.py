@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
-from tqdm import tqdm
 
 from network.datasets.checks import check_size, check_types, unlabeled
 from network.datasets.colors import UNKNOWN
@@ -18,7 +17,7 @@ from network.datasets.layout import SPLITS, DatasetLayout, Sample, listed
 from network.datasets.reading import read_filled, without_data
 from network.datasets.survey_table import Column, table
 from network.errors import DataError, MissingDataError
-from network.files.parallel import default_processes
+from network.files.parallel import default_processes, in_threads
 
 KIND_TITLES = {"mask": "", "eroded": " eroded"}
 
@@ -160,9 +159,7 @@ def _compare(
 def _look_at_all(
     layout: DatasetLayout, samples: Sequence[Sample], description: str
 ) -> list[_Found]:
-    with ThreadPoolExecutor(default_processes()) as pool:
-        results = pool.map(lambda sample: _look_at(layout, sample), samples)
-        return list(tqdm(results, total=len(samples), desc=description, leave=False, delay=1))
+    return [*in_threads(partial(_look_at, layout), samples, description, default_processes())]
 
 
 def _look_at(layout: DatasetLayout, sample: Sample) -> _Found:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
@@ -12,6 +11,7 @@ from torch import Tensor
 from network.datasets.catalog import DatasetSpec
 from network.datasets.colors import decode_colors
 from network.files.images import write_image
+from network.files.threads import Call, Threads
 
 MASKS = "masks"
 COLORED_MASKS = "masks_rgb"
@@ -29,8 +29,8 @@ class MaskWriter:
         self.spec = spec
         self.rgb = rgb
         self.most_waiting = 4 * threads
-        self.pool = ThreadPoolExecutor(threads)
-        self.waiting: deque[Future] = deque()
+        self.pool = Threads(threads)
+        self.waiting: deque[Call[None]] = deque()
 
     def __enter__(self) -> MaskWriter:
         return self
@@ -41,9 +41,8 @@ class MaskWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.pool.shutdown(cancel_futures=kind is not None)
-        if kind is None:
-            while self.waiting:
+        with self.pool:
+            while kind is None and self.waiting:
                 self.waiting.popleft().result()
 
     def write(self, name: str, mask: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Work on many files in several processes, with a progress bar."""
+"""Work on many files in several processes or threads, with a progress bar."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from network.errors import ConfigError, DataError
 from network.files.machine import usable_processors
+from network.files.threads import Threads, default_threads
 
 MAX_PROCESSES = 8
 Item = TypeVar("Item")
@@ -63,6 +64,27 @@ def in_processes(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def in_threads(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    description: str,
+    threads: int | None = None,
+) -> Iterator[Result]:
+    """Results of a function in the order of the items; its bar goes when all are there.
+
+    A fault of the function is raised here, and nothing new is begun.
+
+    Args:
+        function: to call.
+        items: with each of these.
+        description: of the work, for its bar.
+        threads: how many; without it, a few more than processors.
+    """
+    with Threads(threads or default_threads()) as pool:
+        results = pool.map(function, items)
+        yield from tqdm(results, total=len(items), desc=description, leave=False, delay=1)
 
 
 def leave_cores(_: int = 0) -> None:

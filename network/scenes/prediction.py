@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -13,6 +12,7 @@ import numpy as np
 
 from network.files.band_images import read_validity
 from network.files.gdal_cache import gdal_cache
+from network.files.threads import Call, Threads
 from network.scenes.arrays import Array, arrays_on
 from network.scenes.batches import Batches
 from network.scenes.blending import Blender, Region, in_batches
@@ -105,19 +105,15 @@ def predict_band(
     def blended(probabilities: Array | None, valid: np.ndarray) -> Result:
         return then(_classified(blender.add(probabilities, valid)))
 
-    with gdal_cache(row), ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as blending:
+    with gdal_cache(row), Threads() as reading, Threads() as blending:
         windows = map(prepared, _read_ahead(reading, raster, band, batches))
-        waiting: deque[Future[Result]] = deque()
-        try:
-            for found in in_batches(windows, batches.measured(predictor), arrays, batches.size):
-                waiting.append(blending.submit(blended, *found))
-                while len(waiting) > _WAITING or (waiting and waiting[0].done()):
-                    yield waiting.popleft().result()
-            while waiting:
+        waiting: deque[Call[Result]] = deque()
+        for found in in_batches(windows, batches.measured(predictor), arrays, batches.size):
+            waiting.append(blending.submit(blended, *found))
+            while len(waiting) > _WAITING or (waiting and waiting[0].done()):
                 yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        while waiting:
+            yield waiting.popleft().result()
     if ends is not None:
         ends(blender.carried)
 
@@ -152,21 +148,15 @@ def _classified(region: Region) -> Classified:
     return region.rows, region.cols, classes, region.probabilities
 
 
-def _read_ahead(
-    pool: ThreadPoolExecutor, raster: Raster, band: Band, batches: Batches
-) -> Iterator[Part]:
+def _read_ahead(threads: Threads, raster: Raster, band: Band, batches: Batches) -> Iterator[Part]:
     """Windows, of which the next ones are read while the network is busy with these."""
     tiling = band.tiling
-    coming: deque[Future[Part]] = deque()
+    coming: deque[Call[Part]] = deque()
     positions = positions_of(band)
-    try:
-        while True:
-            while len(coming) <= batches.size() and (position := next(positions, None)):
-                corner = tiling.tops[position[0]], tiling.lefts[position[1]]
-                coming.append(pool.submit(raster.read, *corner, tiling.rows, tiling.cols))
-            if not coming:
-                return
-            yield coming.popleft().result()
-    finally:
-        for future in coming:
-            future.cancel()
+    while True:
+        while len(coming) <= batches.size() and (position := next(positions, None)):
+            corner = tiling.tops[position[0]], tiling.lefts[position[1]]
+            coming.append(threads.submit(raster.read, *corner, tiling.rows, tiling.cols))
+        if not coming:
+            return
+        yield coming.popleft().result()

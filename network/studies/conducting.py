@@ -8,7 +8,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from tqdm import tqdm
 
 from network.errors import OutputError, TrainingError, UserError
 from network.evaluation.output_folder import RESULTS
+from network.files.threads import Threads
 from network.inference.checkpoint_files import BEST, LAST
 from network.studies.children import Children
 from network.studies.hashes import Hashes
@@ -101,20 +101,19 @@ class Conductor:
                 if task in self.elsewhere and not again:
                     queue.append(task)
 
-        pool = ThreadPoolExecutor(len(slots))
-        try:
-            going_on = {pool.submit(work, slot) for slot in slots}
-            while going_on:
-                ended, going_on = wait(going_on, _LOOK_EVERY)
-                progress.look(tasks)
-                for each in ended:
-                    each.result()
-        except BaseException:
-            queue.clear()
-            self._children.end()
-            raise
-        finally:
-            pool.shutdown()
+        with Threads(len(slots)) as threads:
+            try:
+                going_on = [threads.submit(work, slot) for slot in slots]
+                while going_on:
+                    going_on[0].done(_LOOK_EVERY)
+                    progress.look(tasks)
+                    for call in [call for call in going_on if call.done()]:
+                        call.result()
+                        going_on.remove(call)
+            except BaseException:
+                queue.clear()
+                self._children.end()
+                raise
 
     def _do(self, task: Task, slot: Slot, progress: Progress) -> None:
         self.elsewhere.pop(task, None)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-from tqdm import tqdm
 
 from network.errors import MissingDataError
 from network.files.hashing import file_hash
 from network.files.json_files import read_record
+from network.files.parallel import in_threads
 from network.files.writing import write_json
 
 _HASHES = ".hashes.json"
@@ -36,11 +34,7 @@ class Hashes:
         """
         stamps = {path: _stamp(path) for path in dict.fromkeys(paths)}
         new = [path for path, stamp in stamps.items() if self.known.get(str(path), [])[1:] != stamp]
-        with ThreadPoolExecutor() as pool:
-            bar = tqdm(
-                pool.map(_hash, new), total=len(new), desc="reading data", leave=False, delay=1
-            )
-            found = dict(zip(new, bar, strict=True))
+        found = dict(zip(new, in_threads(_hash, new, "reading data"), strict=True))
         if found:
             self.known |= {str(path): [digest, *stamps[path]] for path, digest in found.items()}
             write_json(self.path, self.known)
