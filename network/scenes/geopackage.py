@@ -7,16 +7,18 @@ import warnings
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from network.datasets.catalog import DatasetSpec
-from network.errors import ConfigError, OutputError, first_line
+from network.errors import OutputError, first_line
 from network.scenes.ground import Ground
+from network.scenes.packages import needed
 from network.scenes.rings import Rings
 from network.scenes.style import polygon_style
+from network.scenes.wkb import polygons_as_wkb
 
 _LAYER, _GEOMETRY = "areas", "geom"
 _FIELDS = {"class": object, "index": np.int32, "area": np.float64}
@@ -28,23 +30,6 @@ CREATE TABLE layer_styles (
   update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 )
 """
-
-
-def needed() -> tuple[ModuleType, ModuleType]:
-    """Pyogrio and shapely, which machines that map by an ONNX file may lack.
-
-    Raises:
-        ConfigError: saying what to install.
-    """
-    try:
-        import pyogrio
-        import shapely
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"--polygons as GeoPackage and --simplify need {error.name}: pip install pyogrio "
-            "shapely, or take --polygons-format geojson without --simplify"
-        ) from error
-    return pyogrio, shapely
 
 
 class GeoPackageWriter:
@@ -63,7 +48,7 @@ class GeoPackageWriter:
         self.spec = spec
         self.shown = shown
         self.crs = None if ground.crs is None else ground.crs.to_wkt()
-        self.pyogrio, self.shapely = needed()
+        self.pyogrio = needed("pyogrio")
 
     def __enter__(self) -> GeoPackageWriter:
         self._append(np.zeros(0, object), [])
@@ -80,16 +65,12 @@ class GeoPackageWriter:
 
     def write(self, batch: Sequence[Rings], properties: Sequence[dict[str, Any]]) -> None:
         """Add polygons: rings in pixels, and what is said of each."""
-        self._append(self.shapely.to_wkb(self._polygons(batch)), properties)
+        self._append(self._geometries(batch), properties)
 
-    def _polygons(self, batch: Sequence[Rings]) -> np.ndarray:
+    def _geometries(self, batch: Sequence[Rings]) -> np.ndarray:
         rings = [ring for outline in batch for ring in outline]
-        polygon = np.repeat(np.arange(len(batch)), [len(outline) for outline in batch])
-        corners = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
         places = self.ground.project(*np.concatenate(rings).T)
-        return self.shapely.polygons(
-            self.shapely.linearrings(places, indices=corners), indices=polygon
-        )
+        return polygons_as_wkb(places, [*map(len, rings)], [*map(len, batch)])
 
     def _append(self, geometries: np.ndarray, properties: Sequence[dict[str, Any]]) -> None:
         values = [

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from network.scenes.areas import Areas
+from network.scenes.packages import needed
 from network.scenes.rasters import NODATA
 from network.scenes.rings import Rings, split, with_vertices
 from network.scenes.tracing import corners, traced
@@ -108,8 +109,7 @@ def simplified(found: Iterator[Outline], tolerance: float) -> Iterator[Outline]:
         found: as ``outlines`` gives them.
         tolerance: in pixels; corners of less than its square are cut off (Visvalingam, Whyatt).
     """
-    import shapely
-
+    shapely = needed("shapely")
     numbers, polygons = [], []
     for area, rings in found:
         outer, *holes = with_vertices(rings, 1)  # where three areas meet too

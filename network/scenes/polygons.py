@@ -10,7 +10,7 @@ import numpy as np
 from network.datasets.catalog import DatasetSpec
 from network.scenes.areas import Areas, find_areas
 from network.scenes.geojson import GeoJsonWriter
-from network.scenes.geopackage import GeoPackageWriter, needed
+from network.scenes.geopackage import GeoPackageWriter
 from network.scenes.ground import Ground
 from network.scenes.joining import join_small
 from network.scenes.outlines import Outline, outlines, simplified
@@ -52,8 +52,6 @@ def write_polygons(
         ConfigError: a package is missing.
         OutputError: it cannot be written.
     """
-    if simplify:
-        needed()
     areas = find_areas(_Stored(classes), ground, with_neighbors=bool(min_area))
     if min_area:
         areas = join_small(areas, min_area)

@@ -17,9 +17,9 @@ from network.errors import ConfigError, DataError, MissingDataError
 from network.files.gdal_cache import gdal_cache
 from network.files.images import list_images
 from network.scenes.faults import fault_of_file
-from network.scenes.geopackage import needed
 from network.scenes.map_files import map_files
 from network.scenes.options import SceneOptions
+from network.scenes.packages import needed
 from network.scenes.prediction_record import PREDICTIONS, PredictionRecord
 from network.scenes.remote import is_remote, place_of, write_virtual
 from network.scenes.shared import Opener, check_processes, processes
@@ -206,8 +206,10 @@ def _check(
         raise ConfigError(f"--min-area {options.min_area:g}: at least 0")
     if not 0 <= options.simplify < float("inf"):
         raise ConfigError(f"--simplify {options.simplify:g}: meters, at least 0")
-    if options.polygons and (options.simplify or options.polygons_format == "gpkg"):
-        needed()
+    if options.polygons and options.polygons_format == "gpkg":
+        needed("pyogrio")
+    if options.polygons and options.simplify:
+        needed("shapely")
     if batch is not None and batch < 1:
         raise ConfigError(f"--batch {batch}: at least 1")
     if shared is not None:

@@ -1,6 +1,7 @@
 """What other programs read of maps: overviews, colors and names, polygons."""
 
 import sqlite3
+import sys
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,6 +16,7 @@ from network.scenes.ground import Ground
 from network.scenes.polygons import write_polygons
 from network.scenes.rasters import NODATA
 from network.scenes.raw_map import RawMap
+from tests.conftest import refused
 from tests.scenes.files import PLACE, UTM, predict, write_tif
 
 HEX = [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in VAIHINGEN.palette]
@@ -119,3 +121,19 @@ def test_simplified_polygons_leave_no_gap_and_no_overlap(tmp_path):
     everything = shapely.box(500000, 5400000 - 30, 500040, 5400000)
     assert shapely.union_all(simple).symmetric_difference(everything).area < 4 * 1.5**2
     assert np.abs(shapely.area(simple) - shapely.area(exact)).max() < 0.05 * everything.area
+
+
+@pytest.mark.parametrize(
+    ("package", "options", "way_out"),
+    [
+        ("pyogrio", (), "take --polygons-format geojson"),
+        ("shapely", ("--simplify", "1"), "leave --simplify out"),
+    ],
+)
+def test_a_package_that_is_missing_is_named_before_all_work(
+    root, maps, monkeypatch, package, options, way_out
+):
+    monkeypatch.setitem(sys.modules, package, None)
+    arguments = ("-c", "bicor.py", "wide.tif", "-o", "none", "--polygons", *options)
+    needs = f"needs {package}: pip install {package}"
+    refused(root, needs, way_out, script="predict.py", arguments=arguments)
