@@ -21,7 +21,7 @@ class Arrays:
         strip: rows of a window at a time; None for all.
     """
 
-    strip: int | None = 32
+    strip: int | None = 64
 
     def computing(self) -> AbstractContextManager:
         """In which threads compute."""

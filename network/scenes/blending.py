@@ -155,39 +155,37 @@ class Blender:
             overlap = tiling.rows - (above.stop - above.start)
         strips = list(_strips(tiling.rows, height, overlap, arrays.strip))
         keep = rows.start < self.kept
-        held = height if keep else max(stop - start for start, stop in strips)
-        done = arrays.empty(self.num_classes, held, width)
-        classes = arrays.class_map(height, width) if self.classify else None
-        before = self.beside
-        before_here = min(before.shape[2], width)
+        done = arrays.empty(self.num_classes, height, width) if keep else None
+        classes = arrays.class_map(height, tiling.cols) if self.classify else None
         after = arrays.empty(self.num_classes, tiling.rows, tiling.cols - width)
+        highest = max(stop - start for start, stop in strips)
+        sums = arrays.empty(self.num_classes, highest, tiling.cols)
         for start, stop in strips:
             if start >= height and rows.stop == tiling.height:
                 break  # over the lower edge
             here = np.s_[:, start:stop]
-            if start < height:
-                target = done[here] if keep else done[:, : stop - start]
-            else:
-                target = self.carried[:, start - height : stop - height, left:right]
+            strip = sums[:, : stop - start]
             if probabilities is None:
-                target[...] = 0
-                after[here] = 0
+                strip[...] = 0
             else:
-                window, weights = probabilities[here], weight[start:stop]
-                arrays.multiply(window[..., :width], weights[:, :width], target)
-                arrays.multiply(window[..., width:], weights[:, width:], after[here])
-            target[..., :before_here] += before[here][..., :before_here]
-            after[here][..., : before.shape[2] - before_here] += before[here][..., before_here:]
+                arrays.multiply(probabilities[here], weight[start:stop], strip)
+            strip[..., : self.beside.shape[2]] += self.beside[here]
+            ended = strip[..., :width]
             if stop <= overlap:
-                target += self.carried[:, start:stop, left:right]
-            if start < height and self.classify:
-                arrays.classify(target, classes[start:stop])
+                ended += self.carried[:, start:stop, left:right]
+            if start >= height:
+                self.carried[:, start - height : stop - height, left:right] = ended
+            elif self.classify:
+                arrays.classify(strip, classes[start:stop])  # whole rows: quicker, if more
+            if start < height and keep:
+                done[here] = ended
+            after[here] = strip[..., width:]
         self.beside = after if right < tiling.width else after[..., :0]
         return Region(
             rows,
             slice(left, right),
             arrays.given(done) if keep else None,
-            None if classes is None else as_numpy(classes),
+            None if classes is None else as_numpy(classes[:, :width]),
             extra,
         )
 
