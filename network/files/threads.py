@@ -47,8 +47,8 @@ class Call(Generic[Result]):
         """Let it never be made."""
         self._outcome.put((None, CancelledError()))
 
-    def done(self, seconds: float = 0) -> bool:
-        """Whether it has ended, at the latest after so many seconds of waiting."""
+    def done(self, seconds: float | None = 0) -> bool:
+        """Whether it has ended; waits for it, with a number of seconds at most so long."""
         if self._taken is None:
             try:
                 self._taken = self._outcome.get(timeout=seconds)

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from tqdm import tqdm
 
 from network.datasets.layout import listed
 from network.errors import ConfigError, DataError, MissingDataError
 from network.files.gdal_cache import gdal_cache
 from network.files.images import list_images
-from network.scenes.faults import fault_of_file
 from network.scenes.map_files import map_files
 from network.scenes.options import SceneOptions
 from network.scenes.packages import needed
 from network.scenes.prediction_record import PREDICTIONS, PredictionRecord
 from network.scenes.remote import is_remote, place_of, write_virtual
+from network.scenes.scene_queue import SceneQueue
 from network.scenes.shared import Opener, check_processes, processes
 from network.scenes.tiling import check_windows
-from network.scenes.work import Alone, Scene, Together, Worker
+from network.scenes.work import Alone, Together, Worker
 
 if TYPE_CHECKING:
     from network.inference.ensemble import Ensemble
@@ -74,7 +69,7 @@ def predict_files(
     record.save()
     with ExitStack() as opened:
         opened.enter_context(gdal_cache())
-        queue = opened.enter_context(_Queue(segmenter, output, options, record))
+        queue = opened.enter_context(SceneQueue(segmenter, output, options, record))
         worker: Worker = Alone(segmenter, predictor, batch)
         if shared is not None and todo:
             opener, count = shared
@@ -121,79 +116,6 @@ def list_inputs(inputs: Sequence[str | Path], output: Path | None = None) -> lis
                 "folders"
             )
     return paths
-
-
-class _Queue:
-    """Images in order, of which several may be begun; a context, which ends those.
-
-    It is to end after the processes that work on them.
-    """
-
-    def __init__(
-        self,
-        segmenter: Segmenter | Ensemble | OnnxNetwork,
-        output: Path,
-        options: SceneOptions,
-        record: PredictionRecord,
-    ) -> None:
-        self.segmenter = segmenter
-        self.output = output
-        self.options = options
-        self.record = record
-        self.begun: deque[tuple[str, Scene, Iterator[int]]] = deque()
-        self.faults: list[Path] = []
-
-    def __enter__(self) -> _Queue:
-        return self
-
-    def __exit__(self, *error) -> None:
-        left = ExitStack()
-        for _, scene, _ in self.begun:
-            left.push(scene)
-        left.__exit__(*error)
-
-    def run(self, paths: Sequence[Path], todo: set[Path], worker: Worker) -> list[Path]:
-        """Predict; the images that could not be."""
-        for number, path in enumerate(paths, 1):
-            if path not in todo:
-                print(f"{path}: finished before")
-                continue
-            with self._faults_named(path, alone=len(paths) == 1):
-                made = self.segmenter, self.output, self.options, worker.count(path)
-                with ExitStack() as opened:
-                    scene = opened.enter_context(Scene(path, *made))
-                    title = f"{number}/{len(paths)} {path.name}"
-                    self.begun.append((title, scene, worker.begin(scene)))
-                    opened.pop_all()
-            self._finish(worker.ahead, alone=len(paths) == 1)
-        self._finish(0, alone=len(paths) == 1)
-        return self.faults
-
-    def _finish(self, ahead: int, alone: bool) -> None:
-        """Finish scenes until no more parts than these are begun."""
-        while sum(len(scene.parts) for _, scene, _ in self.begun) > ahead:
-            title, scene, progress = self.begun.popleft()
-            with self._faults_named(scene.path, alone):
-                with scene, closing(progress):
-                    with tqdm(total=scene.tiling.count, desc=title, unit="window") as bar:
-                        for windows in progress:
-                            bar.update(windows)
-                    scene.write(self.record)
-                self.record.finish(scene.path, scene.files.values())
-
-    @contextmanager
-    def _faults_named(self, path: Path, alone: bool) -> Iterator[None]:
-        """Note a fault of one image, and go on; of a single one it is raised."""
-        try:
-            yield
-        except BrokenProcessPool:
-            raise
-        except Exception as error:  # whatever decoders raise of a file
-            fault = fault_of_file(path, error)
-            if alone:
-                raise fault from error
-            self.faults.append(path)
-            print(f"error: {fault}", file=sys.stderr)
 
 
 def _check(

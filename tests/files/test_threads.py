@@ -58,19 +58,19 @@ def test_a_fault_is_raised_where_the_result_is_asked_for_each_time():
 
 
 def test_at_the_end_what_is_begun_is_waited_for_and_the_rest_dropped():
-    begun, go_on = threading.Event(), threading.Event()
+    begun, ready = threading.Event(), threading.Event()
     made = []
 
     def work():
         begun.set()
-        assert go_on.wait(30)
+        assert ready.wait(30)
         made.append(1)
 
     with Threads() as threads:
         first, second = threads.submit(work), threads.submit(made.append, 2)
         assert begun.wait(30)
         assert not first.done()
-        threading.Timer(0.2, go_on.set).start()
+        threading.Timer(0.2, ready.set).start()
     assert made == [1]
     assert first.result() is None
     with pytest.raises(CancelledError):

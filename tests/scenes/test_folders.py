@@ -4,11 +4,13 @@ import errno
 import json
 import os
 import shutil
+import threading
 
 import numpy as np
 import pytest
 import rasterio
 
+from network.scenes.map_writer import MapWriter
 from network.scenes.rasters import Raster
 from tests.conftest import files_of, refused
 from tests.scenes.files import predict, write_tif
@@ -114,6 +116,42 @@ def test_what_the_others_would_meet_too_ends_it(work, monkeypatch, error, status
     result = predict(work, "flight", "-o", "maps", status=status)
     assert word in result.error
     assert maps(work / "maps") == ["a.tif"]
+    assert not list((work / "maps").glob(".*"))
+
+
+def test_maps_of_one_image_are_written_while_the_next_is_predicted(work, monkeypatch):
+    read, write = Raster.read, MapWriter.write
+    next_is_read = threading.Event()
+    waited = []
+
+    def reads(self, *window):
+        if self.path.name == "b.tif":
+            next_is_read.set()
+        return read(self, *window)
+
+    def writes(self, *args):
+        waited.append(next_is_read.wait(30))
+        write(self, *args)
+
+    monkeypatch.setattr(Raster, "read", reads)
+    monkeypatch.setattr(MapWriter, "write", writes)
+    predict(work, "flight", "-o", "maps")
+    assert waited == [True] * 3
+    assert maps(work / "maps") == ["a.tif", "b.tif", "c.tif"]
+
+
+def test_a_fault_of_writing_is_that_of_its_image(work, monkeypatch):
+    write = MapWriter.write
+
+    def fails(self, *args):
+        if self.raster.path.name == "b.tif":
+            raise ZeroDivisionError("a defect")
+        write(self, *args)
+
+    monkeypatch.setattr(MapWriter, "write", fails)
+    result = predict(work, "flight", "-o", "maps", status=1)
+    assert "error: flight/b.tif: ZeroDivisionError: a defect" in result.error
+    assert maps(work / "maps") == ["a.tif", "c.tif"]
     assert not list((work / "maps").glob(".*"))
 
 

@@ -1,0 +1,132 @@
+"""Images one after the other: predicted, written, and put in their places."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from network.files.threads import Call, Threads
+from network.scenes.faults import fault_of_file
+from network.scenes.options import SceneOptions
+from network.scenes.prediction_record import PredictionRecord
+from network.scenes.work import Scene, Worker
+
+if TYPE_CHECKING:
+    from network.inference.ensemble import Ensemble
+    from network.inference.onnx_network import OnnxNetwork
+    from network.inference.segmenter import Segmenter
+
+
+class SceneQueue:
+    """Images in order, of which several may be begun; a context, which ends those.
+
+    The maps of one are compressed and written by a thread while the next one is predicted. It is to
+    end after the processes that work on them.
+    """
+
+    def __init__(
+        self,
+        segmenter: Segmenter | Ensemble | OnnxNetwork,
+        output: Path,
+        options: SceneOptions,
+        record: PredictionRecord,
+    ) -> None:
+        self.segmenter = segmenter
+        self.output = output
+        self.options = options
+        self.record = record
+        self.begun: deque[tuple[str, Scene, Iterator[int]]] = deque()
+        self.writing = Threads()
+        self.written: tuple[Scene, Call[None]] | None = None
+        self.alone = False
+        self.faults: list[Path] = []
+
+    def __enter__(self) -> SceneQueue:
+        return self
+
+    def __exit__(self, *error) -> None:
+        left = ExitStack()
+        for _, scene, _ in self.begun:
+            left.push(scene)
+        if self.written is not None:
+            scene, call = self.written
+            left.push(scene)
+            if not call.done():
+                print(
+                    f"{scene.path}: its maps are being written; Ctrl-C again: not", file=sys.stderr
+                )
+        left.push(self.writing)
+        try:
+            self._finish()
+        finally:
+            left.__exit__(*error)
+
+    def run(self, paths: Sequence[Path], todo: set[Path], worker: Worker) -> list[Path]:
+        """Predict; the images that could not be."""
+        self.alone = len(paths) == 1
+        for number, path in enumerate(paths, 1):
+            if path not in todo:
+                print(f"{path}: finished before")
+                continue
+            with self._faults_named(path):
+                made = self.segmenter, self.output, self.options, worker.count(path)
+                with ExitStack() as opened:
+                    scene = opened.enter_context(Scene(path, *made))
+                    title = f"{number}/{len(paths)} {path.name}"
+                    self.begun.append((title, scene, worker.begin(scene)))
+                    opened.pop_all()
+            self._predict(worker.ahead)
+        self._predict(0)
+        self._finish()
+        return self.faults
+
+    def _predict(self, ahead: int) -> None:
+        """Predict scenes until no more parts than these are begun."""
+        while sum(len(scene.parts) for _, scene, _ in self.begun) > ahead:
+            title, scene, progress = self.begun.popleft()
+            with self._faults_named(scene.path), ExitStack() as opened:
+                opened.enter_context(scene)
+                with (
+                    closing(progress),
+                    tqdm(total=scene.tiling.count, desc=title, unit="window") as bar,
+                ):
+                    for windows in progress:
+                        bar.update(windows)
+                        if self.written is not None and self.written[1].done():
+                            self._finish()
+                self._finish()
+                self.written = scene, self.writing.submit(scene.write, self.record)
+                opened.pop_all()
+
+    def _finish(self) -> None:
+        """Put the files that are written in their places, as soon as they are."""
+        if self.written is None:
+            return
+        scene, call = self.written
+        call.done(None)
+        self.written = None
+        with self._faults_named(scene.path):
+            with scene:
+                call.result()
+            self.record.finish(scene.path, scene.files.values())
+
+    @contextmanager
+    def _faults_named(self, path: Path) -> Iterator[None]:
+        """Note a fault of one image, and go on; of a single one it is raised."""
+        try:
+            yield
+        except BrokenProcessPool:
+            raise
+        except Exception as error:  # whatever decoders raise of a file
+            fault = fault_of_file(path, error)
+            if self.alone:
+                raise fault from error
+            self.faults.append(path)
+            print(f"error: {fault}", file=sys.stderr)
