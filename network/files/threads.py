@@ -30,15 +30,16 @@ class Call(Generic[Result]):
     """
 
     def __init__(self, function: Callable[..., Result], arguments: tuple[Any, ...]) -> None:
-        self._function = function
-        self._arguments = arguments
+        self._asked: tuple[Callable[..., Result], tuple[Any, ...]] | None = function, arguments
         self._outcome: SimpleQueue[tuple[Result | None, BaseException | None]] = SimpleQueue()
         self._taken: tuple[Result | None, BaseException | None] | None = None
 
     def make(self) -> None:
         """Call the function, once."""
+        function, arguments = self._asked
+        self._asked = None  # memory: whoever waits holds the call
         try:
-            outcome = self._function(*self._arguments), None
+            outcome = function(*arguments), None
         except BaseException as error:
             outcome = None, error
         self._outcome.put(outcome)
@@ -115,4 +116,5 @@ class Threads:
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
             call.drop() if self._over else call.make()
+            del call  # and its result, while the next one is waited for
         self._ended.put(None)

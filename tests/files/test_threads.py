@@ -5,6 +5,8 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
+import weakref
 from concurrent.futures import CancelledError
 
 import pytest
@@ -175,3 +177,26 @@ def test_signals_at_any_moment_end_a_busy_program(sent):
             assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 3
         """)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_nothing_is_kept_of_a_call_but_its_result_until_it_is_let_go():
+    class Large:
+        pass
+
+    def work(argument):
+        assert isinstance(argument, Large)
+        return Large()
+
+    argument = Large()
+    given = weakref.ref(argument)
+    with Threads() as threads:
+        call = threads.submit(work, argument)
+        del argument
+        found = weakref.ref(call.result())
+        assert given() is None
+        assert found() is not None
+        del call
+        deadline = time.monotonic() + 30
+        while found() is not None and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert found() is None
