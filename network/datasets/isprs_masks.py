@@ -64,7 +64,7 @@ def _is_eroded(
                 "*_noBoundary masks into it"
             )
         return kinds == {True}
-    counts = in_threads(partial(_ignored_inside, layout), paths, "looking for eroded masks")
+    counts = [*in_threads(partial(_ignored_inside, layout), paths, "looking for eroded masks")]
     tiles: dict[str, np.ndarray] = {}
     for path, count in zip(paths, counts, strict=True):
         tile = files.tile(path.stem)

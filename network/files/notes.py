@@ -29,4 +29,4 @@ def say_once(of: Path, kind: str, text: str) -> None:
     if key in _said or parent_process() is not None or not starts_alone():
         return
     _said.add(key)
-    tqdm.write(f"note: {text}")
+    tqdm.write(f"note: {text}", nolock=True)  # in threads, too: see ``Threads``

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 class SceneQueue:
     """Images in order, of which several may be begun; a context, which ends those.
 
-    The maps of one are compressed and written by a thread while the next one is predicted. It is to
-    end after the processes that work on them.
+    The maps of one are compressed and written by a thread while the next one is predicted. Those of
+    images that are predicted are written whatever ends the context. It is to end after the
+    processes that work on them.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class SceneQueue:
         self.record = record
         self.begun: deque[tuple[str, Scene, Iterator[int]]] = deque()
         self.writing = Threads()
-        self.written: tuple[Scene, Call[None]] | None = None
+        self.written: deque[tuple[Scene, Call[None]]] = deque()
         self.alone = False
         self.faults: list[Path] = []
 
@@ -53,18 +54,17 @@ class SceneQueue:
 
     def __exit__(self, *error) -> None:
         left = ExitStack()
-        for _, scene, _ in self.begun:
+        for scene in (
+            *(scene for _, scene, _ in self.begun),
+            *(scene for scene, _ in self.written),
+        ):
             left.push(scene)
-        if self.written is not None:
-            scene, call = self.written
-            left.push(scene)
-            if not call.done():
-                print(
-                    f"{scene.path}: its maps are being written; Ctrl-C again: not", file=sys.stderr
-                )
         left.push(self.writing)
+        for scene, call in self.written:
+            if not call.done():
+                print(f"{scene.path}: predicted, its maps are being written", file=sys.stderr)
         try:
-            self._finish()
+            self._finish(0)
         finally:
             left.__exit__(*error)
 
@@ -84,7 +84,7 @@ class SceneQueue:
                     opened.pop_all()
             self._predict(worker.ahead)
         self._predict(0)
-        self._finish()
+        self._finish(0)
         return self.faults
 
     def _predict(self, ahead: int) -> None:
@@ -93,29 +93,22 @@ class SceneQueue:
             title, scene, progress = self.begun.popleft()
             with self._faults_named(scene.path), ExitStack() as opened:
                 opened.enter_context(scene)
-                with (
-                    closing(progress),
-                    tqdm(total=scene.tiling.count, desc=title, unit="window") as bar,
-                ):
+                bar = tqdm(total=scene.tiling.count, desc=title, unit="window")
+                with closing(progress), bar:
                     for windows in progress:
                         bar.update(windows)
-                        if self.written is not None and self.written[1].done():
-                            self._finish()
-                self._finish()
-                self.written = scene, self.writing.submit(scene.write, self.record)
+                self.written.append((scene, self.writing.submit(scene.finish, self.record)))
                 opened.pop_all()
+            self._finish(1)
 
-    def _finish(self) -> None:
-        """Put the files that are written in their places, as soon as they are."""
-        if self.written is None:
-            return
-        scene, call = self.written
-        call.done(None)
-        self.written = None
-        with self._faults_named(scene.path):
-            with scene:
+    def _finish(self, left: int) -> None:
+        """Wait until no more scenes than these are to be written."""
+        while len(self.written) > left:
+            scene, call = self.written[0]
+            call.done(None)
+            self.written.popleft()
+            with self._faults_named(scene.path):
                 call.result()
-            self.record.finish(scene.path, scene.files.values())
 
     @contextmanager
     def _faults_named(self, path: Path) -> Iterator[None]:

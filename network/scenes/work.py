@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Scene:
-    """An image that is being predicted; a context, which ends with its files in their places.
+    """An image that is being predicted; a context, which ends it unless ``finish`` has done so.
 
     Args:
         path: of the image.
@@ -56,7 +57,7 @@ class Scene:
     ) -> None:
         self.path = path
         self.spec = segmenter.spec
-        self.progress: Iterator[int] = iter(())
+        self._using = threading.Lock()
         with ExitStack() as opened:
             self.raster = opened.enter_context(
                 Raster(path, self.spec, options.bands, options.value_range)
@@ -78,15 +79,31 @@ class Scene:
                 for band in bands(self.tiling, count)
             ]
             self._opened = opened.pop_all()
+        self._ended = False
 
     def __enter__(self) -> Scene:
         return self
 
     def __exit__(self, *error) -> None:
-        self._opened.__exit__(*error)
+        with self._using:  # files do not go under a thread that writes them
+            self._ended = True
+            self._opened.__exit__(*error)
 
-    def write(self, record: PredictionRecord) -> None:
-        """Write the files aside, when all parts are finished, and note them."""
+    def finish(self, record: PredictionRecord) -> None:
+        """When all parts are predicted: write the files, put them in their places, and note them.
+
+        Of a scene that was ended nothing is written.
+        """
+        with self._using:
+            if self._ended:
+                return
+            with self._opened:
+                self._write(record)
+            self._ended = True
+            record.finish(self.path, self.files.values())
+
+    def _write(self, record: PredictionRecord) -> None:
+        """Write the files aside."""
         for upper, lower in itertools.pairwise(self.parts):
             join_parts(upper, lower, self.raster, self.spec.num_classes)
         with self.parts[0].raw_maps(self.spec.num_classes) as raw:
@@ -140,7 +157,9 @@ class Alone:
         windows = predict_part(
             scene.parts[0], scene.raster, self.segmenter, self.predictor, self.batch
         )
-        return (1 for _ in named(scene.path, windows))
+        with closing(named(scene.path, windows)) as found:
+            for _ in found:
+                yield 1
 
 
 class Together:

@@ -108,24 +108,36 @@ def run(code):
 def test_what_raises_between_any_two_steps_of_the_main_thread_ends_it():
     """As a handler of a signal may; an executor of Python's waits without end after some steps."""
     result = run("""
-        import sys
+        import sys, time
+        from concurrent.futures import CancelledError
         from network.files.threads import Threads
+
+        calls, busy = [], []
+
+        def work():
+            busy.append(1)
+            time.sleep(0.0002)
+            busy.pop()
+            return 1
 
         def use():
             with Threads() as threads:
-                calls = [threads.submit(abs, -1) for _ in range(2)]
+                calls[:] = []
+                calls.append(threads.submit(work))
+                calls.append(threads.submit(work))
                 calls[0].done()
                 assert [call.result() for call in calls] == [1, 1]
 
-        def ended_after(steps):
-            left = steps
+        def raised_after(steps):
+            left, where = steps, None
 
             def trace(frame, event, _):
-                nonlocal left
+                nonlocal left, where
                 frame.f_trace_opcodes, frame.f_trace_lines = True, False
                 if event == "opcode":
                     left -= 1
                     if left == 0:
+                        where = frame.f_code.co_name
                         raise KeyboardInterrupt
                 return trace
 
@@ -133,13 +145,22 @@ def test_what_raises_between_any_two_steps_of_the_main_thread_ends_it():
             try:
                 use()
             except KeyboardInterrupt:
-                return True
+                pass
             finally:
                 sys.settrace(None)
-            return False
+            return where
 
         steps = 1
-        while ended_after(steps):
+        while where := raised_after(steps):
+            if where not in ("use", "__exit__"):  # where nothing can be done
+                assert not busy, where
+            for call in calls:
+                try:
+                    assert call.result() == 1
+                except CancelledError:
+                    pass
+            while busy:
+                time.sleep(0.001)
             steps += 1
         print(steps)
         """)
