@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,14 @@ def run_script(folder, script, *arguments, **environment):
         check=False,
     )
     return Result(process.returncode, process.stdout, process.stderr, Path(folder))
+
+
+@pytest.fixture
+def briefly(monkeypatch):
+    """Time and memory are measured as always, but of few calls."""
+    from network.complexity.measuring import measure
+
+    monkeypatch.setattr("network.complexity.cost.measure", partial(measure, seconds=0.1))
 
 
 def run_here(folder, script, *arguments):

@@ -55,6 +55,7 @@ PUBLISHED_DATA = ("ISPRS Vaihingen", "ISPRS Potsdam", "LoveDA")
 """Sections of the README whose commands test_publishers runs, with data in their layout."""
 DUBAI = REPOSITORY / "docs/dubai.md"
 FOLDERS = REPOSITORY / "docs/folders.md"
+EXPORTING = REPOSITORY / "docs/exporting.md"
 DUBAI_COLORS = [(60, 16, 152), (132, 41, 246), (110, 193, 228), (254, 221, 58), (226, 169, 41)]
 OURS_TO_PUBLISHED = {
     r"encoder\.backbone\.net\.stem_(\d)": lambda m: f"encoder.0.0.{m[1]}",
@@ -83,8 +84,10 @@ OURS_TO_PUBLISHED = {
 }
 
 
-def named(documents):
-    return {"argvalues": documents, "ids": [path.name for path in documents]}
+def named(documents, slow=()):
+    marks = {path: [pytest.mark.slow] if path in slow else [] for path in documents}
+    values = [pytest.param(path, marks=marks[path]) for path in documents]
+    return {"argvalues": values, "ids": [path.name for path in documents]}
 
 
 def small(config):
@@ -200,7 +203,8 @@ def config_files(document):
     return found
 
 
-@pytest.mark.parametrize("document", **named(DOCUMENTS))
+@pytest.mark.usefixtures("briefly")
+@pytest.mark.parametrize("document", **named(DOCUMENTS, slow={EXPORTING}))
 def test_every_command_runs(document, work):
     for block in blocks(document, "bash"):
         for command in commands(block):

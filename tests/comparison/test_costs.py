@@ -123,6 +123,7 @@ def test_costs_of_others_are_refused(town):
         told("costs.json is not what tools/complexity.py --json writes")
 
 
+@pytest.mark.usefixtures("briefly")
 def test_the_file_of_the_tool_is_read(trained, tmp_path):
     root = tmp_path / "work"
     shutil.copytree(trained[0], root)

@@ -50,6 +50,8 @@ dataset = partial(FolderDataset, root="nowhere", classes=["a", "b", "c"], masks=
 net = partial(Net)
 lookahead_k = 2
 """
+pytestmark = pytest.mark.usefixtures("briefly")
+
 ALL, BACKBONE = (3 * 16 + 1) * 8 + (8 + 1) * 3, (3 * 16 + 1) * 8
 MULTIPLY_ADDS = 4 * 4 * (8 * 3 * 16 + 3 * 8)
 """Of an image of 16x16 pixels."""

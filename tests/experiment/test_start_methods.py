@@ -82,7 +82,7 @@ def forked(folder_template, tmp_path_factory):
     return weights
 
 
-@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+@pytest.mark.parametrize("method", ["spawn", pytest.param("forkserver", marks=pytest.mark.slow)])
 def test_what_a_config_defines_is_trained_with(own, forked, method):
     (own / "bicor.py").write_text(OWN)
     with started_by(method):

@@ -267,7 +267,7 @@ def without_staging(files):
     ("prepare", "tool"),
     [
         (many_tiles, (*VAIHINGEN_SPLIT, "--processes", 2)),
-        (many_masks, (CONVERT,)),
+        pytest.param(many_masks, (CONVERT,), marks=pytest.mark.slow),
         (one_orthophoto, ORTHOPHOTO_SPLIT),
     ],
     ids=["split", "convert", "orthophoto"],

@@ -6,11 +6,13 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
 from tests.conftest import REPOSITORY, files_of
+from tests.forked import Forked
 from tests.scenes.files import write_tif
 
 
@@ -62,30 +64,30 @@ def test_a_raster_is_not_closed_under_a_thread_that_reads(large):
 
 
 def arguments(output):
-    command = [sys.executable, str(REPOSITORY / "predict.py"), "-c", "bicor.py", "large.tif"]
-    return [*command, "-o", output, "--window", "64", "--overlap", "0.5", "--rgb"]
+    command = "predict.py", "-c", "bicor.py", "large.tif", "-o", output
+    return [*command, "--window", "64", "--overlap", "0.5", "--rgb"]
+
+
+@contextmanager
+def no_file_larger_than(size):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("kind", [(), ("--probabilities",)], ids=["classes", "probabilities"])
 def test_a_write_that_fails_ends_with_a_word(large, kind):
     """Files of more than 300 kB cannot be written, as where a disk is full."""
-
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
-
     before = files_of(large)
-    result = subprocess.run(
-        [*arguments("full"), *kind],
-        cwd=large,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        preexec_fn=limit,
-    )
-    assert result.returncode == 1, (result.returncode, result.stderr)
-    assert "Traceback" not in result.stderr
-    assert "error: cannot write full/" in result.stderr
+    with no_file_larger_than(300_000):
+        process = Forked(large, *arguments("full"), *kind)
+    _, error = process.communicate()
+    assert process.returncode == 1, (process.returncode, error)
+    assert "Traceback" not in error
+    assert "error: cannot write full/" in error
     names = [path.name for path in (large / "full").rglob("*") if path.is_file()]
     assert names == ["predictions.json"]
     (large / "full/predictions.json").unlink()
@@ -105,13 +107,7 @@ def test_a_prediction_that_is_ended_leaves_nothing_half_written(
 ):
     output = large / f"stopped_{status}_{processes}"
     output.mkdir()
-    process = subprocess.Popen(
-        [*arguments(output.name), "--processes", processes],
-        cwd=large,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = Forked(large, *arguments(output.name), "--processes", processes)
     deadline = time.monotonic() + 120
     while not list(output.glob(".large.*")) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -1,6 +1,6 @@
 """The README's sequence for each published dataset, every command as it is written there.
 
-The data are drawn, in the layout, file names and labels of the publisher. Only a small backbone and
+The data are drawn, in the layout, file names and labels of the publisher. Only a small network and
 a single epoch are overridden.
 """
 
@@ -19,7 +19,7 @@ from network.datasets.colors import decode_colors, encode_colors
 from network.files.images import list_images, read_indices, read_rgb
 from tests.conftest import REPOSITORY, succeed, succeed_here
 
-SMALL = ("net.backbone=test_convnext", "net.pretrained=False", "max_epoch=1")
+SMALL = ("net.backbone=test_convnext", "net.embed_dim=32", "net.pretrained=False", "max_epoch=1")
 SCRIPTS_WITH_SETTINGS = ("train.py", "test_vaihingen.py", "test_potsdam.py", "test_loveda.py")
 DRAWN = {
     "vaihingen": ("--train-tiles", 3, "--test-tiles", 1, "--size", 610, 700),
