@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.measuring import markdown, table, this_device
 from network.complexity.machine import machine_of
-from network.devices import keep_freed_memory
+from network.freed_memory import keep_freed_memory
 
 BENCHMARKS = (
     "model",

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from network.errors import ConfigError, DeviceError
+from network.freed_memory import keep_freed_memory
 
 AUTOCAST_DTYPES = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 BF16_AT_MOST = 0.75
 """Share of float32's time at which bfloat16 is worth its rounding."""
 _MEASURED = "BICOR_BF16_TIME_SHARE"
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 
 def choose_device(accelerator: str, devices: int | str | Sequence[int] = 1) -> torch.device:
@@ -87,36 +85,6 @@ def prepare_device(accelerator: str, devices: int | str | Sequence[int] = 1) -> 
         torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = False
     return device
-
-
-def keep_freed_memory() -> None:
-    """Let the C library keep what is freed for the next tensors; for runs on a CPU.
-
-    Given back to the system after every layer, it costs as many page faults as arithmetic. Without
-    effect where the library is not glibc.
-    """
-    mallopt = _of_glibc("mallopt")
-    if mallopt:
-        mallopt(_M_MMAP_THRESHOLD, 1 << 30)
-        mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
-
-
-def release_freed_memory() -> None:
-    """Give back what ``keep_freed_memory`` kept; to be called now and then.
-
-    glibc does not find every freed block again when it aligns the next one, so that what is kept
-    grows with the number of images.
-    """
-    trim = _of_glibc("malloc_trim")
-    if trim:
-        trim(0)
-
-
-def _of_glibc(name: str) -> Callable[..., int] | None:
-    try:
-        return getattr(ctypes.CDLL(None), name)
-    except (OSError, AttributeError, TypeError):
-        return None
 
 
 def choose_precision(precision: str, device: torch.device) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 
-from network.devices import release_freed_memory
+from network.freed_memory import release_freed_memory
 
 _RESET_PEAK = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")

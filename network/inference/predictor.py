@@ -10,7 +10,8 @@ import ttach
 from torch import Tensor, nn
 
 from network.datasets.catalog import PLAIN, Augmentation
-from network.devices import AUTOCAST_DTYPES, release_freed_memory
+from network.devices import AUTOCAST_DTYPES
+from network.freed_memory import release_freed_memory
 from network.models.geometry import min_size_of, stride_of
 from network.models.output import segment
 from network.models.padding import resized

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from network.datasets.catalog import DatasetSpec
+from network.freed_memory import release_freed_memory
 from network.scenes.areas import Areas, find_areas
 from network.scenes.geojson import GeoJsonWriter
 from network.scenes.geopackage import GeoPackageWriter
@@ -52,6 +53,7 @@ def write_polygons(
         ConfigError: a package is missing.
         OutputError: it cannot be written.
     """
+    release_freed_memory()  # of the network, which another thread does not find again
     areas = find_areas(_Stored(classes), ground, with_neighbors=bool(min_area))
     if min_area:
         areas = join_small(areas, min_area)
