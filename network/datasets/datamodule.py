@@ -123,8 +123,7 @@ class SegmentationDataModule(pl.LightningDataModule):
         Where a resumed run stands in the middle of an epoch, that epoch goes on from there.
         """
         sampler = EpochSampler(len(self.train), self.repeat, self.seed)
-        options = {"drop_last": True, "persistent_workers": self.num_workers > 0}
-        loader = self._loader(self.train, sampler, self.train_batch_size, **options)
+        loader = self._loader(self.train, sampler, self.train_batch_size, True, drop_last=True)
         if self.trainer is not None:
             loop = self.trainer.fit_loop
             done = loop.epoch_loop.batch_progress.current.ready % len(loader)
@@ -133,11 +132,11 @@ class SegmentationDataModule(pl.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader:
         """Every validation sample once."""
-        return self._in_order(self.val, persistent_workers=self.num_workers > 0)
+        return self._in_order(self.val, again=True)
 
     def whole_images(self, dataset: SegmentationDataset) -> DataLoader:
         """Every sample of a dataset once, in order; its processes end with the last one."""
-        return self._in_order(dataset)
+        return self._in_order(dataset, again=False)
 
     def on_after_batch_transfer(self, batch: dict, dataloader_idx: int = 0) -> dict:
         """Normalise images and widen masks, on the device.
@@ -164,18 +163,25 @@ class SegmentationDataModule(pl.LightningDataModule):
                 "inside a function, name it at the top of the file, or set num_workers=0"
             ) from error
 
-    def _in_order(self, dataset: SegmentationDataset, **options) -> DataLoader:
+    def _in_order(self, dataset: SegmentationDataset, again: bool) -> DataLoader:
         self._check_sendable(dataset)
-        return self._loader(dataset, ShareSampler(len(dataset)), self.val_batch_size, **options)
+        return self._loader(dataset, ShareSampler(len(dataset)), self.val_batch_size, again)
 
     def _loader(
-        self, dataset: SegmentationDataset, sampler: Sampler, batch_size: int, **options
+        self,
+        dataset: SegmentationDataset,
+        sampler: Sampler,
+        batch_size: int,
+        again: bool,
+        **options,
     ) -> DataLoader:
+        """A loader; its processes stay for the next epoch where it is gone through ``again``."""
         return DataLoader(
             dataset,
             batch_size=batch_size,
             sampler=sampler,
             num_workers=self.num_workers,
+            persistent_workers=again and self.num_workers > 0,
             pin_memory=self.pin_memory,
             collate_fn=_collate,
             worker_init_fn=leave_cores,

@@ -29,4 +29,13 @@ def say_once(of: Path, kind: str, text: str) -> None:
     if key in _said or parent_process() is not None or not starts_alone():
         return
     _said.add(key)
-    tqdm.write(f"note: {text}", nolock=True)  # in threads, too: see ``Threads``
+    say(f"note: {text}")
+
+
+def say(text: str) -> None:
+    """Print a line above progress bars, from any thread.
+
+    tqdm's lock is not taken: a signal could have left it to the main thread (see
+    ``network.files.threads``).
+    """
+    tqdm.write(text, nolock=True)

@@ -175,10 +175,11 @@ class Blender:
                 ended += self.carried[:, start:stop, left:right]
             if start >= height:
                 self.carried[:, start - height : stop - height, left:right] = ended
-            elif self.classify:
-                arrays.classify(strip, classes[start:stop])  # whole rows: quicker, if more
-            if start < height and keep:
-                done[here] = ended
+            else:
+                if self.classify:
+                    arrays.classify(strip, classes[start:stop])  # whole rows: quicker, if more
+                if keep:
+                    done[here] = ended
             after[here] = strip[..., width:]
         self.beside = after if right < tiling.width else after[..., :0]
         return Region(

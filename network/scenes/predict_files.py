@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from network.scenes.remote import is_remote, place_of, write_virtual
 from network.scenes.scene_queue import SceneQueue
 from network.scenes.shared import Opener, check_processes, processes
 from network.scenes.tiling import check_windows
-from network.scenes.work import Alone, Together, Worker
+from network.scenes.work import Alone, Scene, Together, Worker
 
 if TYPE_CHECKING:
     from network.inference.ensemble import Ensemble
@@ -67,9 +68,10 @@ def predict_files(
         paths,
     )
     record.save()
+    open_scene = partial(Scene, segmenter=segmenter, output=output, options=options)
     with ExitStack() as opened:
         opened.enter_context(gdal_cache())
-        queue = opened.enter_context(SceneQueue(segmenter, output, options, record))
+        queue = opened.enter_context(SceneQueue(open_scene, record))
         worker: Worker = Alone(segmenter, predictor, batch)
         if shared is not None and todo:
             opener, count = shared

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from network.files.threads import Call, Threads
 from network.scenes.faults import fault_of_file
-from network.scenes.options import SceneOptions
 from network.scenes.prediction_record import PredictionRecord
 from network.scenes.work import Scene, Worker
-
-if TYPE_CHECKING:
-    from network.inference.ensemble import Ensemble
-    from network.inference.onnx_network import OnnxNetwork
-    from network.inference.segmenter import Segmenter
 
 
 class SceneQueue:
@@ -30,18 +23,14 @@ class SceneQueue:
     The maps of one are compressed and written by a thread while the next one is predicted. Those of
     images that are predicted are written whatever ends the context. It is to end after the
     processes that work on them.
+
+    Args:
+        open_scene: opens a scene by its path and ``count``, as those of ``Scene``.
+        record: of what is finished.
     """
 
-    def __init__(
-        self,
-        segmenter: Segmenter | Ensemble | OnnxNetwork,
-        output: Path,
-        options: SceneOptions,
-        record: PredictionRecord,
-    ) -> None:
-        self.segmenter = segmenter
-        self.output = output
-        self.options = options
+    def __init__(self, open_scene: Callable[..., Scene], record: PredictionRecord) -> None:
+        self.open_scene = open_scene
         self.record = record
         self.begun: deque[tuple[str, Scene, Iterator[int]]] = deque()
         self.writing = Threads()
@@ -75,13 +64,11 @@ class SceneQueue:
             if path not in todo:
                 print(f"{path}: finished before")
                 continue
-            with self._faults_named(path):
-                made = self.segmenter, self.output, self.options, worker.count(path)
-                with ExitStack() as opened:
-                    scene = opened.enter_context(Scene(path, *made))
-                    title = f"{number}/{len(paths)} {path.name}"
-                    self.begun.append((title, scene, worker.begin(scene)))
-                    opened.pop_all()
+            with self._faults_named(path), ExitStack() as opened:
+                scene = opened.enter_context(self.open_scene(path, count=worker.count(path)))
+                title = f"{number}/{len(paths)} {path.name}"
+                self.begun.append((title, scene, worker.begin(scene)))
+                opened.pop_all()
             self._predict(worker.ahead)
         self._predict(0)
         self._finish(0)

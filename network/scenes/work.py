@@ -97,9 +97,9 @@ class Scene:
         with self._using:
             if self._ended:
                 return
+            self._ended = True
             with self._opened:
                 self._write(record)
-            self._ended = True
             record.finish(self.path, self.files.values())
 
     def _write(self, record: PredictionRecord) -> None:

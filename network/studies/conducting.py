@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tqdm import tqdm
-
 from network.errors import OutputError, TrainingError, UserError
 from network.evaluation.output_folder import RESULTS
+from network.files.notes import say
 from network.files.threads import Threads
 from network.inference.checkpoint_files import BEST, LAST
 from network.studies.children import Children
@@ -120,7 +119,7 @@ class Conductor:
         try:
             with Lock.take(task.lock) as lock:
                 if lock.taken_over:
-                    _say(f"{task}: goes on where a worker stopped that is no more")
+                    say(f"{task}: goes on where a worker stopped that is no more")
                 state = self.state(task)  # another worker may have done it in the meantime
                 if state.stage in (Stage.TRAIN, Stage.RESUME):
                     self._train(task, state, slot, lock)
@@ -134,7 +133,7 @@ class Conductor:
             if self._children.ending:
                 return
             self.failed[task] = str(error)
-            _say(f"{task}: failed, see {task.log}")
+            say(f"{task}: failed, see {task.log}")
 
     def _train(self, task: Task, state: State, slot: Slot, lock: Lock) -> None:
         if state.stage is Stage.TRAIN:
@@ -143,7 +142,7 @@ class Conductor:
             (task.weights / BEST).unlink(missing_ok=True)  # killed before it wrote its first last
             begin_training(task, state)
         goes_on = "training goes on" if state.stage is Stage.RESUME else "training"
-        _say(f"{task}: {goes_on}, log in {task.log}")
+        say(f"{task}: {goes_on}, log in {task.log}")
         start = time.monotonic()
         arguments = ["-c", str(task.config), "--resume", "auto", *task.overrides, *slot.settings]
         self._children.run("train.py", arguments, task.log, slot.environment, lock.descriptor)
@@ -163,11 +162,7 @@ class Conductor:
         arguments += ["--split", study.split, *task.overrides, *slot.settings]
         self._children.run("test.py", arguments, task.log, slot.environment, lock.descriptor)
         end_test(task, state)
-        _say(f"{task}: tested, {_score(task.test)}")
-
-
-def _say(text: str) -> None:
-    tqdm.write(text, nolock=True)  # in threads: see ``Threads``
+        say(f"{task}: tested, {_score(task.test)}")
 
 
 def _score(folder: Path) -> str:
